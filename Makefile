@@ -1,0 +1,53 @@
+# Every target makes the environment first, once; nothing but Python >= 3.11, make and a package index is needed.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+OLDEST := .venv-oldest
+
+.PHONY: help demo test verify soak lint lab test-oldest lock clean
+.DEFAULT_GOAL := help
+
+help:            ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' $(MAKEFILE_LIST) | column -t -s '|'
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; name one with  make PYTHON=python3.12 ..."; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: $(READY)   ## the whole experiment on real digits, in a minute
+	$(BIN)/course run --recipe demo --out runs/demo
+
+test: $(READY)   ## the tests (6 minutes at most)
+	$(BIN)/python -m pytest
+
+verify: $(READY) ## the slower tests: kills, real photographs, the README's commands
+	$(BIN)/python -m pytest -m verify
+
+soak: $(READY)   ## the longest tests: run before a release
+	$(BIN)/python -m pytest -m soak
+
+lint: $(READY)   ## format, lint, types, layers
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+lab: $(READY)    ## JupyterLab with the course installed
+	$(BIN)/jupyter lab
+
+test-oldest:     ## the tests on the lowest versions that pyproject.toml allows
+	$(PYTHON) -m venv --clear $(OLDEST)
+	$(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check uv
+	$(OLDEST)/bin/uv pip install --quiet --python $(OLDEST)/bin/python --resolution lowest-direct -e '.[dev]'
+	$(OLDEST)/bin/python -m pytest
+
+lock: $(READY)   ## pin the newest releases again
+	$(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --python-version 3.11 --extra dev pyproject.toml --upgrade -o requirements.lock
+
+clean:           ## remove environments and caches, never a run
+	rm -rf $(VENV) $(OLDEST) .pytest_cache .ruff_cache build *.egg-info

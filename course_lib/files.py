@@ -1,0 +1,65 @@
+"""files: a file is there whole, or not at all.
+
+Everything that a run writes goes to a temporary name beside its place, is flushed to the disk, and is then renamed. A
+kill at any moment leaves the old file or the new one, never half of either. Tensors are kept as safetensors, which load
+without executing anything.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from course_lib.errors import CourseError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def write_atomically(path: Path, content: bytes | str) -> None:
+    """Write a file under a temporary name, flush it to the disk, rename it.
+
+    Args:
+        path: Where the file shall be; folders on the way are made.
+        content: Bytes, or text that is encoded as UTF-8.
+
+    Raises:
+        OSError: If the disk is full or the place cannot be written; what stood at ``path`` is still there.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(temporary, "wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def save_tensors(path: Path, tensors: "Mapping[str, Tensor]", metadata: Mapping[str, str]) -> None:
+    """Save named tensors and a few words about them in one safetensors file, atomically."""
+    from safetensors.torch import save
+
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    write_atomically(path, save(plain, metadata=dict(metadata)))
+
+
+def load_tensors(path: Path) -> "tuple[dict[str, Tensor], dict[str, str]]":
+    """Load what ``save_tensors`` saved; no code from the file is executed.
+
+    Returns:
+        The tensors by name, on the CPU, and the words saved with them.
+
+    Raises:
+        CourseError: If the file is missing, truncated or not a safetensors file.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, dict(file.metadata() or {})
+    except (OSError, SafetensorError) as error:
+        raise CourseError(f"cannot read {path} as safetensors: {error}") from error
