@@ -1,0 +1,147 @@
+"""recipes: frozen settings of whole runs, each with its source and its cost."""
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from course_lib.epoch_plan import PlanSettings
+from course_lib.errors import CourseError, unknown
+from course_lib.losses import Supervision
+from course_lib.training import TrainingSettings
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One way to train a student.
+
+    Attributes:
+        mixes: Whether the student's images are mixed.
+        distils: Whether it learns from the teacher.
+    """
+
+    mixes: bool
+    distils: bool
+
+
+ARMS = {
+    "ce": Arm(mixes=False, distils=False),
+    "mixup": Arm(mixes=True, distils=False),
+    "kd": Arm(mixes=False, distils=True),
+    "mixup_kd": Arm(mixes=True, distils=True),
+}
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """All that shapes a run; the same settings give the same summary on the same machine.
+
+    Attributes:
+        recipe: The recipe that these settings started from.
+        data: A named data set, or a folder.
+        teacher: Name of the teacher's network.
+        student: Name of the student's network.
+        arms: Which ways to train a student.
+        temperatures: Distillation temperatures; every distilling arm is trained at each.
+        seeds: Students per arm and temperature, with seeds 0, 1, ...
+        epochs: Passes over the training split, for the teacher and every student alike.
+        limit: Class-balanced training images; None takes all.
+        batch_size: Images in a step.
+        learning_rate: Highest learning rate, reached after the warm-up.
+        weight_decay: On every weight.
+        warmup_share: Part of the steps in which the learning rate climbs.
+        alpha: Lambdas come from Beta(alpha, alpha); the paper draws them uniformly, alpha = 1.
+        label_weight: Weight of the (mixed) labels in distilling arms; the paper's students see none, 0.
+        teacher_unseen: Declares that a teacher with weights from outside never saw the calib images.
+        skip_unreadable: Leaves out images that cannot be read, and lists them.
+    """
+
+    recipe: str
+    data: str
+    teacher: str
+    student: str
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    arms: tuple[str, ...] = tuple(ARMS)
+    temperatures: tuple[float, ...] = (1.0, 2.0, 4.0)
+    seeds: int = 3
+    limit: int | None = None
+    weight_decay: float = 5e-4
+    warmup_share: float = 0.1
+    alpha: float = 1.0
+    label_weight: float = 0.0
+    teacher_unseen: bool = False
+    skip_unreadable: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be run, before any work is done."""
+        for arm in self.arms:
+            if arm not in ARMS:
+                raise unknown("arm", arm, ARMS)
+        for name in ("arms", "temperatures"):
+            if not getattr(self, name) or len(set(getattr(self, name))) < len(getattr(self, name)):
+                raise CourseError(f"{name} must be named at least one, each once, got {list(getattr(self, name))}")
+        for name in ("epochs", "seeds", "batch_size", "limit"):
+            if getattr(self, name) is not None and getattr(self, name) < 1:
+                raise CourseError(f"{name.replace('_', ' ')} must be at least 1, got {getattr(self, name)}")
+        if not self.learning_rate > 0:
+            raise CourseError(f"learning rate must be positive, got {self.learning_rate}: 0.05 to 0.1 is usual")
+        self.plan(shift=0, flip=False)
+        for temperature in self.temperatures:
+            Supervision(self.label_weight, temperature)
+
+    @property
+    def needs_teacher(self) -> bool:
+        """Whether any arm distils."""
+        return any(ARMS[arm].distils for arm in self.arms)
+
+    def plan(self, shift: int, flip: bool) -> PlanSettings:
+        """The settings of the epoch plan, for images that can be shifted and flipped so."""
+        block = 32 if self.batch_size % 32 == 0 else self.batch_size
+        return PlanSettings(self.batch_size, shift=shift, flip=flip, alpha=self.alpha, mixing_block=block)
+
+    def training(self) -> TrainingSettings:
+        """How the weights of the teacher and of every student move."""
+        return TrainingSettings(
+            epochs=self.epochs,
+            learning_rate=self.learning_rate,
+            weight_decay=self.weight_decay,
+            warmup_share=self.warmup_share,
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """These settings as plain values, for ``config.json``."""
+        return asdict(self) | {"arms": list(self.arms), "temperatures": list(self.temperatures)}
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> "RunSettings":
+        """Settings that ``as_json`` wrote."""
+        names = {field.name for field in fields(cls)}
+        if set(values) != names:
+            raise CourseError(f"settings of another version of course_lib: {sorted(set(values) ^ names)} differ")
+        return cls(**values | {"arms": tuple(values["arms"]), "temperatures": tuple(values["temperatures"])})
+
+
+RECIPES = {
+    # Ours: small enough for a first look, with few images, so that there is something to gain.
+    "demo": RunSettings(
+        recipe="demo",
+        data="digits",
+        teacher="cnn32",
+        student="cnn3",
+        epochs=40,
+        batch_size=32,
+        learning_rate=0.1,
+        limit=400,
+    ),
+}
+
+
+def find(name: str) -> RunSettings:
+    """The settings of a recipe.
+
+    Raises:
+        CourseError: If there is no such recipe; the message names the nearest.
+    """
+    if name not in RECIPES:
+        raise unknown("recipe", name, RECIPES)
+    return RECIPES[name]

@@ -1,0 +1,92 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from course_lib.epoch_plan import PlanSettings, draw_epoch, sample_lambdas, sample_partners
+from course_lib.errors import CourseError
+
+SETTINGS = PlanSettings(batch_size=64, shift=8, flip=True)
+
+
+def same(first, second):
+    return all(np.array_equal(a, b) for a, b in zip(vars(first).values(), vars(second).values(), strict=True))
+
+
+def test_a_plan_is_a_pure_function_of_its_arguments():
+    assert same(draw_epoch(SETTINGS, 3, 5, 200), draw_epoch(SETTINGS, 3, 5, 200))
+
+
+@pytest.mark.parametrize("other", [(SETTINGS, 4, 5, 200), (SETTINGS, 3, 6, 200)])
+def test_another_seed_or_epoch_gives_another_plan(other):
+    plan, changed = draw_epoch(SETTINGS, 3, 5, 200), draw_epoch(*other)
+    assert not np.array_equal(plan.order, changed.order)
+    assert not np.array_equal(plan.lam, changed.lam)
+
+
+def test_a_plan_leaves_numpys_global_state_alone():
+    state = np.random.get_state()[1].copy()  # noqa: NPY002
+    draw_epoch(SETTINGS, 0, 0, 128)
+    assert np.array_equal(state, np.random.get_state()[1])  # noqa: NPY002
+
+
+@settings(max_examples=50, deadline=None)
+@given(n=st.integers(64, 500), seed=st.integers(0, 2**32), epoch=st.integers(0, 300))
+def test_every_draw_stays_in_its_range(n, seed, epoch):
+    plan = draw_epoch(SETTINGS, seed, epoch, n)
+    positions = len(plan.order)
+    assert positions == n // 64 * 64
+    assert len(set(plan.order.tolist())) == positions and plan.order.min() >= 0 and plan.order.max() < n
+    assert plan.crop_y.min() >= 0 and plan.crop_y.max() <= 8 and plan.crop_x.max() <= 8
+    assert plan.lam.min() >= 0 and plan.lam.max() <= 1
+    assert sorted(plan.partner.tolist()) == list(range(positions))
+    assert (plan.partner // 32 == np.arange(positions) // 32).all()
+
+
+def test_alpha_changes_the_lambdas_and_nothing_else():
+    uniform = draw_epoch(PlanSettings(64, alpha=1.0), 0, 0, 128)
+    mild = draw_epoch(PlanSettings(64, alpha=0.2), 0, 0, 128)
+    assert not np.array_equal(uniform.lam, mild.lam)
+    for name in ("order", "crop_y", "crop_x", "flip", "partner"):
+        assert np.array_equal(getattr(uniform, name), getattr(mild, name))
+
+
+def test_a_batch_of_another_size_meets_the_same_partners_and_lambdas():
+    small, large = draw_epoch(PlanSettings(32), 1, 2, 128), draw_epoch(PlanSettings(128), 1, 2, 128)
+    assert same(small, large)
+
+
+def test_flips_are_fair_and_can_be_turned_off():
+    flips = draw_epoch(PlanSettings(64, flip=True), 0, 0, 6400).flip
+    assert abs(flips.mean() - 0.5) < 5 * 0.5 / np.sqrt(6400)
+    assert not draw_epoch(PlanSettings(64, flip=False), 0, 0, 6400).flip.any()
+
+
+def test_lambdas_have_the_moments_of_their_beta_distribution():
+    alpha, n = 0.4, 200_000
+    lam = sample_lambdas(n, alpha, np.random.default_rng(0))
+    variance = 1 / (4 * (2 * alpha + 1))  # of Beta(alpha, alpha)
+    assert abs(lam.mean() - 0.5) < 5 * np.sqrt(variance / n)
+    assert abs(lam.var() - variance) < 5 * variance / np.sqrt(n)
+
+
+def test_partners_are_uniform_inside_their_block():
+    rng = np.random.default_rng(0)
+    counts = np.zeros((4, 4))
+    for _ in range(4000):
+        counts[np.arange(4), sample_partners(4, 4, rng)] += 1
+    assert abs(counts - 1000).max() < 5 * np.sqrt(1000 * 0.75)
+
+
+@pytest.mark.parametrize(
+    ("build", "advice"),
+    [
+        (lambda: PlanSettings(batch_size=40), "multiple of 32"),
+        (lambda: PlanSettings(batch_size=0), "multiple of 32"),
+        (lambda: PlanSettings(batch_size=32, alpha=0.0), "alpha must be positive"),
+        (lambda: draw_epoch(PlanSettings(64), 0, 0, 63), "larger than the training split of 63"),
+    ],
+)
+def test_what_cannot_be_planned_is_refused_with_advice(build, advice):
+    with pytest.raises(CourseError, match=advice):
+        build()
