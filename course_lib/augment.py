@@ -12,6 +12,7 @@ from torch import Tensor
 from course_lib.epoch_plan import EpochPlan
 
 LARGE = 96  # pixels; above it images are stored with room for a crop, below it they are padded
+TINY = 16  # pixels; below it a shift by one pixel is a large one, and images are seen as they are
 
 
 @dataclass(frozen=True)
@@ -34,9 +35,9 @@ class View:
     def of(cls, shape: tuple[int, ...]) -> "View":
         """The usual view of images of a shape.
 
-        Small images are padded by an eighth of their side, which gives CIFAR its usual 4 pixels; large ones are
-        stored at 8/7 of their side (256 for 224) and cropped without padding. Colour photographs are mirrored; grey
-        images, digits and letters among them, are not.
+        Small images are padded by an eighth of their side, which gives CIFAR its usual 4 pixels; those of 8 pixels
+        are not moved at all. Large images are stored at 8/7 of their side (256 for 224) and cropped without padding.
+        Colour photographs are mirrored; grey images, digits and letters among them, are not.
 
         Args:
             shape: (N, C, H, W) of the stored images, H = W.
@@ -51,7 +52,7 @@ class View:
         if side > LARGE:
             size = side * 7 // 8
             return cls(size=size, padding=0, shift=side - size, flip=channels == 3)
-        padding = side // 8
+        padding = side // 8 if side >= TINY else 0
         return cls(size=side, padding=padding, shift=2 * padding, flip=channels == 3)
 
     def centre(self, images: Tensor) -> Tensor:

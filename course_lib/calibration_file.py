@@ -1,7 +1,7 @@
 """calibration_file: anybody's predictions, from an .npz file to numbers and a diagram.
 
-The file holds ``logits`` (N, K) and ``labels`` (N,), and perhaps ``calib_logits`` and ``calib_labels``: other images, on
-which the temperature is fitted. A temperature is never fitted on what is reported.
+The file holds ``logits`` (N, K) and ``labels`` (N,), and perhaps ``calib_logits`` and ``calib_labels``: other images,
+on which the temperature is fitted. A temperature is never fitted on what is reported.
 """
 
 import zipfile

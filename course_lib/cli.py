@@ -9,7 +9,8 @@ import os
 import shlex
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
@@ -68,7 +69,7 @@ def run(
     ] = None,
     save_every: Annotated[float, typer.Option(help="Seconds between saved states.")] = 20.0,
 ) -> None:
-    """Train a teacher and students in four arms, measure accuracy and calibration, write a report."""
+    """Train teacher and students, measure, write a report."""
     given = {
         "recipe": recipe,
         "data": _absolute(data),
@@ -128,15 +129,16 @@ def _run_and_report(
     console = Console()
     resume_command = f"course run --resume --out {shlex.quote(str(destination))}"
     try:
-        experiment.run(
-            settings,
-            destination,
-            device=device,
-            resume=resume,
-            download=download,
-            command=shlex.join(["course", *sys.argv[1:]]),
-            habits=experiment.Habits(console, save_every, stop=_stop_on_signals()),
-        )
+        with _asked_to_stop() as stop:
+            experiment.run(
+                settings,
+                destination,
+                device=device,
+                resume=resume,
+                download=download,
+                command=shlex.join(["course", *sys.argv[1:]]),
+                habits=experiment.Habits(console, save_every, stop),
+            )
     except experiment.Interrupted:
         console.print(f"Stopped; everything done so far is kept. Go on with\n  {resume_command}", highlight=False)
         raise typer.Exit(STOPPED) from None
@@ -152,8 +154,9 @@ def _run_and_report(
     console.print(f"\nThe whole report: {page}", markup=False, highlight=False)
 
 
-def _stop_on_signals() -> Callable[[], bool]:
-    """Whether Ctrl-C or a request to end has come; a second one ends at once."""
+@contextmanager
+def _asked_to_stop() -> Iterator[Callable[[], bool]]:
+    """Whether Ctrl-C or a request to end has come; a second Ctrl-C ends at once."""
     asked: list[int] = []
 
     def note(number: int, frame: FrameType | None) -> None:
@@ -161,9 +164,12 @@ def _stop_on_signals() -> Callable[[], bool]:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         print("\nStopping after this step (Ctrl-C again stops at once) ...", file=sys.stderr)
 
-    signal.signal(signal.SIGINT, note)
-    signal.signal(signal.SIGTERM, note)
-    return lambda: bool(asked)
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: bool(asked)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @app.command()
@@ -171,7 +177,7 @@ def report(
     runs: Annotated[list[Path], typer.Argument(help="Run folders; several are set side by side.")],
     out: Annotated[Path | None, typer.Option(help="Where the page goes.", show_default="RUN/report.html")] = None,
 ) -> None:
-    """Render the report of a run again, or of several runs side by side."""
+    """Render the report again, or of several runs together."""
     from rich.console import Console
 
     from course_lib import report as reports
@@ -186,10 +192,12 @@ def report(
 def calibration(
     file: Annotated[Path, typer.Argument(help="An .npz with logits (N, K) and labels (N).")],
     as_json: Annotated[bool, typer.Option("--json", help="Print numbers for a program.")] = False,
-    probs: Annotated[bool, typer.Option("--probs", help="The arrays hold probabilities; take their logarithm.")] = False,
+    probs: Annotated[
+        bool, typer.Option("--probs", help="The arrays hold probabilities; take their logarithm.")
+    ] = False,
     out: Annotated[Path | None, typer.Option(help="The diagram.", show_default="FILE.png")] = None,
 ) -> None:
-    """Measure anybody's predictions: accuracy, calibration, temperature, and a reliability diagram."""
+    """Measure anybody's predictions, in an .npz file."""
     from course_lib import calibration_file
 
     result = calibration_file.measure_file(file, probs=probs)
@@ -199,7 +207,7 @@ def calibration(
 
 @app.command()
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print findings for a program.")] = False) -> None:
-    """Look whether everything that the main job needs is here; say how to get what is not."""
+    """Look whether everything that is needed is here."""
     from rich.console import Console
 
     from course_lib import doctor as examination
@@ -228,5 +236,3 @@ def main() -> None:
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         sys.exit(STOPPED)
-
-

@@ -1,7 +1,7 @@
 """losses: soft cross-entropy and the distillation loss.
 
     CE   = - sum_k y_k log q_k                          y: targets,  q = softmax(student logits)
-    KD   = T^2 sum_k p_k (log p_k - log q_k)            p = softmax(teacher logits / T),  q = softmax(student logits / T)
+    KD   = T^2 sum_k p_k (log p_k - log q_k)            p = softmax(teacher / T),  q = softmax(student / T)
     loss = label_weight CE + (1 - label_weight) KD      means over the batch, in nats, in float32 or better
 
 Dividing logits by T shrinks the gradient by about T^2; the factor restores it, so that the weight means the same at
@@ -88,7 +88,9 @@ class Supervision:
     def __post_init__(self) -> None:
         """Refuse weights and temperatures outside their range."""
         if not 0 <= self.label_weight <= 1:
-            raise CourseError(f"label weight must lie in [0, 1], got {self.label_weight}: 0 learns from the teacher only")
+            raise CourseError(
+                f"label weight must lie in [0, 1], got {self.label_weight}: 0 learns from the teacher only"
+            )
         if not self.temperature > 0:
             raise CourseError(f"temperature must be positive, got {self.temperature}: usual values are 1, 2, 4, 8")
 

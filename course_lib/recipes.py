@@ -126,8 +126,8 @@ RECIPES = {
     "demo": RunSettings(
         recipe="demo",
         data="digits",
-        teacher="cnn32",
-        student="cnn3",
+        teacher="cnn16",
+        student="cnn4",
         epochs=40,
         batch_size=32,
         learning_rate=0.1,

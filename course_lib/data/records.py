@@ -1,0 +1,107 @@
+"""records: what a data set is, once it is split."""
+
+import hashlib
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from course_lib.decode import EncodedImages
+
+
+@dataclass(frozen=True)
+class Split:
+    """Images for one purpose.
+
+    Attributes:
+        name: ``"train"`` fits weights, ``"calib"`` fits temperatures and chooses anything, ``"test"`` is read once.
+        images: (N, C, H, W) uint8, all in memory or decoded when rows are asked for.
+        labels: (N,) int64 in 0..K-1.
+        indices: (N,) int64, ascending. Places in the source's pool: ``train`` and ``calib`` share one, in which their
+            places differ, ``test`` has its own.
+        fingerprint: 16 hexadecimal digits of the content.
+    """
+
+    name: str
+    images: Tensor | EncodedImages
+    labels: Tensor
+    indices: Tensor
+    fingerprint: str
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def index_hash(self) -> str:
+        """16 hexadecimal digits that say which images these are: content, pool and places in it."""
+        pool = "test" if self.name == "test" else "train"
+        places = self.indices.cpu().numpy().astype("<i8").tobytes()
+        return hashlib.sha256(f"{self.fingerprint} {pool} ".encode() + places).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Splits:
+    """A data set in its three splits.
+
+    Attributes:
+        train: The images that weights are fitted on.
+        calib: Carved out of the training images, never out of the test images.
+        test: The images that results are reported on.
+        class_names: K names; label ``k`` means ``class_names[k]``.
+        source: What it is called.
+        skipped: Images left out because they are unreadable.
+        notes: What the user should know about the choice of images, in sentences.
+    """
+
+    train: Split
+    calib: Split
+    test: Split
+    class_names: tuple[str, ...]
+    source: str
+    skipped: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Pool:
+    """All that a source offers for training, or for testing, before anything is chosen.
+
+    Attributes:
+        images: (N, C, H, W) uint8, or the paths of N files in a stable order (below ``Source.root``).
+        labels: (N,) int64.
+    """
+
+    images: Tensor | tuple[str, ...]
+    labels: Tensor
+
+    def pixels(self) -> Tensor:
+        """(N, C, H, W) uint8 of a pool in memory."""
+        if not isinstance(self.images, Tensor):
+            raise TypeError("this pool holds paths, not pixels")
+        return self.images
+
+    def files(self) -> tuple[str, ...]:
+        """N paths of a pool on the disk."""
+        if isinstance(self.images, Tensor):
+            raise TypeError("this pool holds pixels, not paths")
+        return self.images
+
+
+@dataclass(frozen=True)
+class Source:
+    """A data set as it was found.
+
+    Attributes:
+        name: What it is called.
+        train: Images to train and to calibrate on.
+        test: Images to test on.
+        class_names: K names.
+        root: The folder that the paths in the pools start from; empty for images in memory.
+        notes: See ``Splits``.
+    """
+
+    name: str
+    train: Pool
+    test: Pool
+    class_names: tuple[str, ...]
+    root: str = ""
+    notes: tuple[str, ...] = ()

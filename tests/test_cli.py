@@ -1,0 +1,166 @@
+import json
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from course_lib import cli
+
+TINY = ["run", "--teacher", "cnn4", "--student", "cnn2", "--limit", "64", "--epochs", "1", "--seeds", "1"]
+
+
+def course(*arguments, monkeypatch, capsys):
+    """Run the command in this process; returns exit code, standard output and standard error."""
+    monkeypatch.setattr(sys, "argv", ["course", *map(str, arguments)])
+    with pytest.raises(SystemExit) as stop:
+        cli.main()
+    said = capsys.readouterr()
+    return stop.value.code or 0, said.out, said.err
+
+
+@pytest.fixture
+def command(monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    return lambda *arguments: course(*arguments, monkeypatch=monkeypatch, capsys=capsys)
+
+
+def mistake(result):
+    """The message of a mistake: code 2, at most two lines, no traceback."""
+    code, _, said = result
+    assert code == 2 and said.startswith("error: ") and "Traceback" not in said
+    assert len(said.strip().splitlines()) <= 2
+    return said
+
+
+def test_help_answers_at_once_and_loads_no_torch():
+    code = "import sys; from course_lib.cli import main; sys.argv = ['course', '--help']\n"
+    code += "try: main()\nexcept SystemExit: pass\n"
+    code += "print(sorted({'torch', 'torchvision', 'matplotlib', 'sklearn', 'IPython'} & set(sys.modules)))"
+    started = time.monotonic()
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert said.splitlines()[-1] == "[]"
+    assert time.monotonic() - started < 2  # 0.2 s alone on two cores; the bound leaves room for a busy machine
+
+
+def test_importing_the_package_loads_no_torch():
+    code = "import sys, course_lib; print(sorted({'torch', 'torchvision', 'matplotlib', 'sklearn'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_the_digits_path_never_loads_torchvision(tmp_path):
+    arguments = ["course", *TINY, "--out", str(tmp_path / "run")]
+    code = f"import sys; from course_lib.cli import main; sys.argv = {arguments!r}\n"
+    code += "try: main()\nexcept SystemExit as stop: assert not stop.code\nprint('torchvision' in sys.modules)"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert said.splitlines()[-1] == "False"
+
+
+def test_a_run_prints_the_table_and_what_it_shows_and_where_the_page_is(command, tmp_path):
+    code, said, _ = command(*TINY, "--temperature", "1", "--temperature", "2", "--out", "here")
+    assert code == 0
+    for word in ("teacher", "ce", "mixup", "kd", "mixup_kd", "accuracy", "NLL", "ECE", "undecided", "here/report.html"):
+        assert word.lower() in said.lower()
+    assert (tmp_path / "here" / "report.html").stat().st_size > 50_000
+
+
+def test_runs_are_numbered_and_a_finished_one_resumes_from_its_folder_alone(command, tmp_path):
+    for _ in range(2):
+        assert command(*TINY, "--arms", "ce")[0] == 0
+    assert (tmp_path / "runs" / "demo-1").is_dir() and (tmp_path / "runs" / "demo-2").is_dir()
+    before = (tmp_path / "runs" / "demo-1" / "summary.csv").read_bytes()
+    assert command("run", "--resume", "--out", "runs/demo-1")[0] == 0
+    assert (tmp_path / "runs" / "demo-1" / "summary.csv").read_bytes() == before
+    assert "seeds was 1, now 3" in mistake(command("run", "--resume", "--out", "runs/demo-1", "--seeds", "3"))
+    assert command("report", "runs/demo-1", "runs/demo-2", "--out", "both.html")[0] == 0
+    assert (tmp_path / "both.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--recipe", "demmo"], "did you mean demo"),
+        (["--data", "digit"], "did you mean digits"),
+        (["--teacher", "resnet21"], "resnet20"),
+        (["--student", "torchvision:resnet19"], "resnet18"),
+        (["--arms", "ce,mixupkd"], "did you mean mixup_kd"),
+        (["--device", "tpu"], "auto, cpu or cuda"),
+        (["--resume"], "--out"),
+        (["--resume", "--out", "nowhere"], "holds no run"),
+        (["--temperature", "0"], "temperature must be positive"),
+        (["--limit", "100000"], "limit"),
+        (["--batch-size", "2000"], "larger than the training split"),
+        (["--data", "./missing"], "missing"),
+    ],
+)
+def test_a_mistake_ends_in_one_message_with_the_way_out(command, tmp_path, arguments, message):
+    assert message in mistake(command("run", *arguments))
+    assert not (tmp_path / "runs").exists()
+
+
+def test_calibration_prints_every_number_and_writes_the_diagram(command, tmp_path):
+    rng = np.random.default_rng(0)
+    labels, calib_labels = rng.integers(0, 4, 300), rng.integers(0, 4, 200)
+    logits, calib_logits = (
+        5 * (np.eye(4)[chosen] + rng.normal(size=(len(chosen), 4))) for chosen in (labels, calib_labels)
+    )
+    np.savez("mine.npz", logits=logits, labels=labels, calib_logits=calib_logits, calib_labels=calib_labels)
+    code, said, _ = command("calibration", "mine.npz", "--json")
+    numbers = json.loads(said)
+    keys = "accuracy nll brier ece signed_gap ece_over ece_under overconfidence_error mce n classes".split()
+    assert code == 0 and sorted(numbers) == sorted([*keys, "scaled"])
+    assert sorted(numbers["scaled"]) == sorted([*keys, "temperature", "at_bound"])
+    assert numbers["scaled"]["temperature"] > 1 and numbers["scaled"]["nll"] < numbers["nll"]
+    assert (tmp_path / "mine.png").read_bytes().startswith(b"\x89PNG")
+    code, said, _ = command("calibration", "mine.npz")
+    assert code == 0 and "overconfidence error" in said and "mine.png" in said
+
+
+def test_without_calib_arrays_nothing_is_scaled_and_the_text_says_why(command):
+    np.savez("mine.npz", logits=np.eye(3) * 2, labels=np.arange(3))
+    assert "scaled" not in json.loads(command("calibration", "mine.npz", "--json")[1])
+    assert "no temperature is fitted" in command("calibration", "mine.npz")[1]
+
+
+def test_probabilities_are_taken_only_where_they_are_announced(command):
+    probs = np.array([[0.7, 0.2, 0.1], [0.1, 0.1, 0.8]])
+    np.savez("probs.npz", logits=probs, labels=[0, 1])
+    assert "--probs" in mistake(command("calibration", "probs.npz"))
+    numbers = json.loads(command("calibration", "probs.npz", "--probs", "--json")[1])
+    assert numbers["nll"] == pytest.approx(-(np.log(0.7) + np.log(0.1)) / 2)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"logits": [[1.0, np.nan]], "labels": [0]}, "NaN"),
+        ({"logits": [[1.0, np.inf]], "labels": [0]}, "infinite"),
+        ({"logits": [[1.0, 2.0]], "labels": [2]}, "label"),
+        ({"logits": [[1.0, 2.0]], "labels": [-1]}, "label"),
+        ({"logits": [[1.0, 2.0]], "labels": [0, 1]}, "label"),
+        ({"logits": [[1.0, 2.0]], "labels": [0.5]}, "whole"),
+        ({"logits": [1.0, 2.0], "labels": [0]}, "logits"),
+        ({"logits": [[1.0, 2.0]]}, "no array 'labels'"),
+        ({"logits": [["a", "b"]], "labels": [0]}, "numbers"),
+        ({"logits": [[1.0, 2.0]], "labels": [0], "calib_logits": [[1.0, 3.0]]}, "calib_labels"),
+        ({"logits": [[1.0, 2.0]], "labels": [0], "calib_logits": [[1.0, 3, 4]], "calib_labels": [0]}, "classes"),
+        ({"logits": [[1.0, 2.0]], "labels": [0], "calib_logits": [[1.0, 2.0]], "calib_labels": [0]}, "other images"),
+    ],
+)
+def test_arrays_that_cannot_be_predictions_are_refused(command, arrays, message):
+    np.savez("bad.npz", **{name: np.array(values) for name, values in arrays.items()})
+    assert message in mistake(command("calibration", "bad.npz"))
+
+
+def test_files_that_are_no_archives_are_refused_and_no_pickle_is_opened(command, tmp_path):
+    np.savez("pickle.npz", logits=np.array([{"a": 1}], dtype=object), labels=[0])
+    assert "without executing code" in mistake(command("calibration", "pickle.npz"))
+    (tmp_path / "text.npz").write_text("hello")
+    assert "cannot read" in mistake(command("calibration", "text.npz"))
+    assert "no file" in mistake(command("calibration", "absent.npz"))
+
+
+def test_the_package_is_the_command():
+    said = subprocess.run([sys.executable, "-m", "course_lib", "--help"], capture_output=True, text=True, check=True)
+    assert "calibration" in said.stdout

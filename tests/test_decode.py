@@ -1,0 +1,147 @@
+import io
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from course_lib.decode import EncodedImages, decode, decode_all, kind, unreadable
+from course_lib.errors import CourseError
+
+
+def pixels(height, width, channels, seed=0):
+    shape = (height, width) if channels == 1 else (height, width, channels)
+    return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """Twelve JPEG images of different shapes, some large enough to be decoded in threads."""
+    paths = []
+    for number in range(12):
+        height, width = 150 + 40 * number, 300 - 10 * number
+        paths.append(tmp_path / f"{number}.jpg")
+        Image.fromarray(pixels(height, width, 3, number)).save(paths[-1], quality=90)
+    return tuple(paths)
+
+
+def test_an_image_of_the_asked_size_keeps_its_pixels(tmp_path):
+    image = pixels(32, 32, 3)
+    Image.fromarray(image).save(tmp_path / "a.png")
+    assert np.array_equal(decode(tmp_path / "a.png", 32, 3), image.transpose(2, 0, 1))
+
+
+def test_a_grey_image_has_one_channel_or_three_equal_ones(tmp_path):
+    image = pixels(9, 9, 1)
+    Image.fromarray(image).save(tmp_path / "a.png")
+    assert np.array_equal(decode(tmp_path / "a.png", 9, 1), image[None])
+    assert np.array_equal(decode(tmp_path / "a.png", 9, 3), np.stack([image] * 3))
+
+
+@pytest.mark.parametrize("shape", [(8, 14), (14, 8)])
+def test_the_square_is_cropped_at_the_centre(tmp_path, shape):
+    image = pixels(*shape, 3)
+    Image.fromarray(image).save(tmp_path / "a.png")
+    middle = image[:, 3:11] if shape == (8, 14) else image[3:11]
+    assert np.array_equal(decode(tmp_path / "a.png", 8, 3), middle.transpose(2, 0, 1))
+
+
+def test_the_short_side_is_resized_with_the_shape_kept(tmp_path):
+    wide = np.repeat(np.arange(0, 240, 4, dtype=np.uint8)[None], 30, axis=0)  # a ramp, 30 high and 60 wide
+    Image.fromarray(wide).save(tmp_path / "a.png")
+    row = decode(tmp_path / "a.png", 10, 1)[0, 5].astype(float)
+    assert np.allclose(np.diff(row), 12, atol=1)  # thrice as steep
+    assert abs(row.mean() - 118) < 2  # and centred
+
+
+def test_a_large_jpeg_reduced_while_decoding_looks_the_same(tmp_path):
+    ramp = np.linspace(0, 255, 800).astype(np.uint8)
+    image = Image.fromarray(np.stack([np.tile(ramp, (600, 1))] * 3, axis=2))
+    image.save(tmp_path / "a.jpg", quality=95)
+    image.save(tmp_path / "a.png")
+    reduced, exact = (decode(tmp_path / name, 64, 3).astype(float) for name in ("a.jpg", "a.png"))
+    assert np.abs(reduced - exact).mean() < 1.5
+
+
+def test_encoded_images_and_a_tensor_of_them_agree(photos):
+    encoded = EncodedImages(photos, size=40, channels=3)
+    whole = decode_all(photos, 40, 3)
+    rows = torch.tensor([7, 0, 7, 11])
+    assert len(encoded) == 12
+    assert encoded.shape == tuple(whole.shape) == (12, 3, 40, 40)
+    assert whole.dtype == encoded[rows].dtype == torch.uint8
+    assert torch.equal(encoded[rows], whole[rows])
+    assert torch.equal(encoded[2:5], whole[2:5])
+    assert torch.equal(encoded[:], whole)
+    assert torch.equal(encoded[:0], whole[:0])
+
+
+def test_decoding_is_the_same_each_time(photos):
+    assert torch.equal(decode_all(photos, 24, 3), decode_all(photos, 24, 3))
+
+
+@pytest.mark.parametrize("rows", [torch.tensor([True] * 12), torch.tensor([0.0]), torch.tensor(3)])
+def test_other_rows_are_a_programming_error(photos, rows):
+    with pytest.raises(TypeError, match="int64"):
+        EncodedImages(photos, 8, 3)[rows]
+
+
+def test_progress_ends_at_the_total(photos):
+    seen = []
+    decode_all(photos * 50, 8, 3, on_progress=lambda done, total: seen.append((done, total)))
+    assert seen == [(256, 600), (512, 600), (600, 600)]
+
+
+def damage(tmp_path):
+    """Files that are no images, each for another reason."""
+    content = io.BytesIO()
+    Image.fromarray(pixels(64, 64, 3)).save(content, format="JPEG")
+    png = io.BytesIO()
+    Image.fromarray(pixels(64, 64, 3)).save(png, format="PNG")
+    files = {
+        "truncated.jpg": content.getvalue()[: len(content.getvalue()) // 2],
+        "header.png": png.getvalue()[:20],
+        "flipped.png": png.getvalue()[:60] + b"\xff" * 200 + png.getvalue()[260:],
+        "empty.jpg": b"",
+        "text.jpg": b"<html>not found</html>",
+    }
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data)
+    return [tmp_path / name for name in files] + [tmp_path / "absent.jpg"]
+
+
+def test_unreadable_images_are_named_with_the_way_out(tmp_path, photos):
+    for path in damage(tmp_path):
+        with pytest.raises(CourseError, match=f"cannot read the image .*{path.name}.*--skip-unreadable"):
+            decode_all([*photos, path], 16, 3)
+
+
+def test_unreadable_images_are_found_among_good_ones(tmp_path, photos):
+    bad = damage(tmp_path)
+    assert unreadable([photos[0], *bad, photos[1]]) == bad
+
+
+def test_a_bomb_is_refused(tmp_path, photos, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    with pytest.raises(CourseError, match="exceeds limit"):
+        decode(photos[0], 16, 3)
+
+
+def test_pixels_of_more_than_eight_bits_are_refused(tmp_path):
+    Image.fromarray(np.full((8, 8), 40_000, dtype=np.uint16)).save(tmp_path / "a.png")
+    with pytest.raises(CourseError, match="convert the image to 8 bits"):
+        decode(tmp_path / "a.png", 8, 1)
+
+
+def test_a_palette_with_transparency_is_colour(tmp_path):
+    image = Image.fromarray(pixels(8, 8, 3)).quantize(16)
+    image.save(tmp_path / "a.png", transparency=b"\x00" * 16)
+    assert np.array_equal(decode(tmp_path / "a.png", 8, 3), np.asarray(image.convert("RGB")).transpose(2, 0, 1))
+
+
+def test_kind_reads_the_header(tmp_path, photos):
+    Image.fromarray(pixels(20, 10, 1)).save(tmp_path / "grey.png")
+    assert kind(tmp_path / "grey.png") == (10, 1)
+    assert kind(photos[0]) == (150, 3)
+    with pytest.raises(CourseError, match="absent"):
+        kind(tmp_path / "absent.jpg")

@@ -1,0 +1,161 @@
+import csv
+import json
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
+from course_lib import experiment, files
+from course_lib.errors import CourseError
+from course_lib.experiment.jobs import jobs_of
+from course_lib.recipes import find
+
+TINY = replace(find("demo"), student="cnn2", teacher="cnn4", limit=64, epochs=2, seeds=2, temperatures=(1.0, 2.5))
+MODELS = [
+    "teacher",
+    *(
+        f"{arm}-seed{seed}"
+        for seed in (0, 1)
+        for arm in ("ce", "mixup", "kd-T1", "kd-T2.5", "mixup_kd-T1", "mixup_kd-T2.5")
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "tiny"
+    experiment.run(TINY, folder)
+    return folder
+
+
+def content(folder, *names):
+    return {name: (folder / name).read_bytes() for name in names}
+
+
+def rows(folder):
+    with open(folder / "summary.csv", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_run_folder_holds_everything_that_the_design_promises(finished):
+    assert {path.name for path in finished.iterdir()} >= {
+        "config.json", "metrics.jsonl", "summary.csv", "timings.csv", "predictions", "models",
+    }  # fmt: skip
+    assert sorted(path.stem for path in (finished / "models").iterdir()) == sorted(MODELS)
+    assert len(list((finished / "predictions").iterdir())) == 2 * len(MODELS)
+    assert not list((finished / "state").glob("*")) and not list(finished.rglob("*.tmp"))
+
+
+def test_the_summary_has_a_row_for_every_model_split_and_scaling(finished):
+    expected = [
+        (model, split, scaling)
+        for model in MODELS
+        for split in ("calib", "test")
+        for scaling in ("none", "temperature")
+    ]
+    table = rows(finished)
+    assert [(row["model"], row["split"], row["scaling"]) for row in table] == expected
+    assert (
+        list(table[0])
+        == (
+            "model arm seed distillation_temperature split scaling accuracy nll brier ece signed_gap ece_over ece_under "
+            "overconfidence_error scaling_temperature"
+        ).split()
+    )
+    for row in table:
+        assert float(row["ece_over"]) + float(row["ece_under"]) == pytest.approx(float(row["ece"]), abs=2e-6)
+        assert (row["scaling_temperature"] == "1") or row["scaling"] == "temperature"
+
+
+def test_scaling_never_changes_an_accuracy_and_never_worsens_the_calib_nll(finished):
+    table = {(row["model"], row["split"], row["scaling"]): row for row in rows(finished)}
+    for model in MODELS:
+        for split in ("calib", "test"):
+            raw, scaled = table[model, split, "none"], table[model, split, "temperature"]
+            assert raw["accuracy"] == scaled["accuracy"]
+        assert float(table[model, "calib", "temperature"]["nll"]) <= float(table[model, "calib", "none"]["nll"]) + 1e-6
+
+
+def test_metrics_have_one_line_per_model_and_epoch(finished):
+    lines = [json.loads(line) for line in (finished / "metrics.jsonl").read_text().splitlines()]
+    assert [(line["model"], line["epoch"]) for line in lines] == [(m, e) for m in MODELS for e in (1, 2)]
+    losses = {line["arm"]: set(line["train"]) for line in lines}
+    assert losses["ce"] == losses["mixup"] == losses["teacher"] == {"label", "loss"}
+    assert losses["kd"] == losses["mixup_kd"] == {"teacher", "loss"}
+
+
+def test_the_same_seed_gives_the_same_bytes(finished, tmp_path):
+    experiment.run(TINY, tmp_path / "again")
+    names = ["summary.csv", "metrics.jsonl", *(f"models/{model}.safetensors" for model in MODELS)]
+    assert content(finished, *names) == content(tmp_path / "again", *names)
+
+
+def test_an_interrupted_run_resumes_to_the_same_bytes(finished, tmp_path):
+    for asked in (3, 5, 9):  # the run is stopped after so many steps, three times over
+        steps = iter(range(asked))
+        habits = experiment.Habits(Console(quiet=True), stop=lambda steps=steps: next(steps, None) is None)
+        with pytest.raises(experiment.Interrupted):
+            experiment.run(TINY, tmp_path / "broken", resume=asked > 3, habits=habits)
+    experiment.run(TINY, tmp_path / "broken", resume=True)
+    names = ["summary.csv", "metrics.jsonl", *(f"models/{model}.safetensors" for model in MODELS)]
+    assert content(finished, *names) == content(tmp_path / "broken", *names)
+
+
+def test_arms_of_one_seed_start_from_the_same_weights_and_meet_the_same_images():
+    jobs = jobs_of(TINY, teacher_trains=True)
+    assert {job.seed for job in jobs if job.arm != "teacher"} == {0, 1}
+    assert jobs[0].arm == "teacher" and jobs[0].seed not in {0, 1}
+
+
+def test_without_a_distilling_arm_no_teacher_is_trained(tmp_path):
+    experiment.run(replace(TINY, arms=("ce",), seeds=1, epochs=1), tmp_path / "plain")
+    assert [row["model"] for row in rows(tmp_path / "plain")] == ["ce-seed0"] * 4
+
+
+def test_a_teacher_that_came_with_its_weights_is_taken_as_it_is_and_not_scaled(finished, tmp_path):
+    weights = finished / "models" / "teacher.safetensors"
+    settings = replace(TINY, teacher=f"cnn4@{weights}", arms=("kd",), seeds=1, temperatures=(1.0,))
+    experiment.run(settings, tmp_path / "outside")
+    raw, scaled = rows(tmp_path / "outside")[2:4]
+    trained = next(row for row in rows(finished) if row["model"] == "teacher" and row["split"] == "test")
+    assert raw == trained
+    assert scaled["scaling"] == "temperature" and not scaled["nll"] and not scaled["scaling_temperature"]
+    experiment.run(replace(settings, teacher_unseen=True), tmp_path / "declared")
+    assert float(rows(tmp_path / "declared")[3]["scaling_temperature"]) > 0
+
+
+def test_a_folder_that_holds_a_run_is_never_overwritten(finished):
+    before = content(finished, "config.json", "summary.csv")
+    with pytest.raises(CourseError, match="add --resume"):
+        experiment.run(TINY, finished)
+    assert content(finished, "config.json", "summary.csv") == before
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [({"alpha": 0.5}, "alpha was 1.0, now 0.5"), ({"epochs": 3}, "epochs was 2, now 3"), ({"limit": 65}, "limit")],
+)
+def test_a_run_of_another_configuration_is_not_resumed(finished, change, message):
+    with pytest.raises(CourseError, match=message):
+        experiment.run(replace(TINY, **change), finished, resume=True)
+
+
+def test_there_must_be_a_run_to_resume(tmp_path):
+    with pytest.raises(CourseError, match="holds no run"):
+        experiment.run(TINY, tmp_path, resume=True)
+
+
+def test_an_absent_device_is_refused_with_the_way_out():
+    with pytest.raises(CourseError, match="auto, cpu or cuda"):
+        experiment.pick_device("tpu")
+
+
+def test_a_diverging_training_says_which_model_and_what_to_change(tmp_path):
+    with pytest.raises(CourseError, match=r"ce seed0.*learning rate"):
+        experiment.run(replace(TINY, arms=("ce",), learning_rate=1e30), tmp_path / "diverged")
+    assert not list((tmp_path / "diverged").rglob("*.tmp"))
+
+
+def test_a_finished_model_loads_without_executing_code(finished):
+    tensors, words = files.load_tensors(finished / "models" / "ce-seed0.safetensors")
+    assert tensors and json.loads(words["history"])[-1]["epoch"] == TINY.epochs

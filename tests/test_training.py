@@ -1,0 +1,184 @@
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+from course_lib import files
+from course_lib.augment import View
+from course_lib.data import Split
+from course_lib.epoch_plan import PlanSettings, draw_epoch
+from course_lib.losses import Supervision
+from course_lib.mixup import mix, mix_labels
+from course_lib.training import Lesson, Trainer, TrainingSettings, frozen
+
+CPU = torch.device("cpu")
+
+
+def split(name, n, seed):
+    generator = torch.Generator().manual_seed(seed)
+    images = torch.randint(0, 256, (n, 1, 8, 8), dtype=torch.uint8, generator=generator)
+    labels = torch.randint(0, 3, (n,), generator=generator)
+    return Split(name=name, images=images, labels=labels, indices=torch.arange(n), fingerprint="drawn")
+
+
+def small_network(seed):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return nn.Sequential(
+            nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3)
+        )
+
+
+LESSON = Lesson(
+    model="a student",
+    train=split("train", 150, seed=0),
+    calib=split("calib", 40, seed=1),
+    view=View(size=8, padding=1, shift=2, flip=False),
+    plan=PlanSettings(32, shift=2),
+    settings=TrainingSettings(epochs=3, learning_rate=0.1),
+    supervision=Supervision(label_weight=0.3, temperature=2.0),
+    mixes=True,
+    seed=0,
+    num_classes=3,
+)
+
+
+def same_bits(first, second):
+    return all(
+        torch.equal(a, b) for a, b in zip(first.state_dict().values(), second.state_dict().values(), strict=True)
+    )
+
+
+class Stop(Exception):
+    pass
+
+
+@pytest.mark.parametrize("at", [1, 3, 4, 5, 11])
+def test_a_resumed_training_ends_with_the_same_bits(at, tmp_path):
+    teacher = frozen(small_network(9))
+    whole = Trainer(small_network(1), LESSON, CPU, teacher)
+    whole.run()
+
+    def stop(trainer):
+        if trainer.step == at:
+            files.save_tensors(tmp_path / "state.safetensors", *trainer.state())
+            raise Stop
+
+    broken = Trainer(small_network(1), LESSON, CPU, teacher)
+    with pytest.raises(Stop):
+        broken.run(stop)
+    resumed = Trainer(small_network(2), LESSON, CPU, teacher)
+    resumed.restore(*files.load_tensors(tmp_path / "state.safetensors"))
+    resumed.run()
+    assert same_bits(whole.network, resumed.network)
+    assert whole.history == resumed.history
+
+
+def test_one_step_is_the_one_written_out_with_torch_alone():
+    lesson = replace(LESSON, settings=TrainingSettings(epochs=1, learning_rate=0.1, warmup_share=0.25))
+    teacher, ours, theirs = frozen(small_network(9)), small_network(1), small_network(1)
+    trainer = Trainer(ours, lesson, CPU, teacher)
+    with pytest.raises(Stop):
+        trainer.run(lambda trainer: (_ for _ in ()).throw(Stop))
+
+    plan = draw_epoch(lesson.plan, 0, 0, 150)
+    rows = torch.from_numpy(plan.order[:32])
+    padded = nn.functional.pad(lesson.train.images[rows].float() / 255, [1] * 4)
+    crops = torch.stack(
+        [
+            padded[i, :, y : y + 8, x : x + 8]
+            for i, (y, x) in enumerate(zip(plan.crop_y, plan.crop_x, strict=True))
+            if i < 32
+        ]
+    )
+    lam, partner = torch.from_numpy(plan.lam[:32]), torch.from_numpy(plan.partner[:32])
+    images = mix(crops, lam, partner)
+    targets = mix_labels(lesson.train.labels[rows], lam, partner, 3)
+    optimizer = torch.optim.SGD(theirs.parameters(), lr=0.1, momentum=0.9, weight_decay=5e-4, nesterov=True)
+    logits = theirs(images)
+    loss = 0.3 * nn.functional.cross_entropy(logits, targets) + 0.7 * 4 * nn.functional.kl_div(
+        (logits / 2).log_softmax(1), (teacher(images) / 2).softmax(1), reduction="batchmean"
+    )
+    loss.backward()
+    optimizer.step()
+    for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6)
+
+
+class Spy(nn.Module):
+    """Keeps what it is shown."""
+
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+        self.seen = []
+
+    def forward(self, images):
+        if images.shape[0] == 32:
+            self.seen.append((images.clone(), self.training))
+        return self.network(images)
+
+
+def test_the_teacher_sees_the_same_mixed_images_frozen_and_in_evaluation_mode():
+    teacher, student = frozen(Spy(small_network(9))), Spy(small_network(1))
+    before = {name: value.clone() for name, value in teacher.state_dict().items()}
+    Trainer(student, LESSON, CPU, teacher).run()
+    assert len(teacher.seen) == len(student.seen) == LESSON.total_steps == 12
+    for (shown, teacher_trains), (learned, student_trains) in zip(teacher.seen, student.seen, strict=True):
+        assert torch.equal(shown, learned)
+        assert student_trains and not teacher_trains
+    assert all(torch.equal(before[name], value) for name, value in teacher.state_dict().items())
+    assert all(parameter.grad is None for parameter in teacher.parameters())
+
+
+def test_every_arm_of_a_seed_meets_the_same_images():
+    plain, mixing, labels_only = Spy(small_network(1)), Spy(small_network(1)), Spy(small_network(5))
+    Trainer(plain, replace(LESSON, mixes=False), CPU, frozen(small_network(9))).run()
+    Trainer(mixing, LESSON, CPU, frozen(small_network(9))).run()
+    Trainer(labels_only, replace(LESSON, supervision=Supervision(1.0)), CPU).run()
+    plan = draw_epoch(LESSON.plan, 0, 0, 150)
+    lam, partner = torch.from_numpy(plan.lam[:32]), torch.from_numpy(plan.partner[:32])
+    torch.testing.assert_close(mix(plain.seen[0][0], lam, partner), mixing.seen[0][0])
+    assert all(torch.equal(a[0], b[0]) for a, b in zip(mixing.seen, labels_only.seen, strict=True))
+
+
+def test_a_teacher_in_training_mode_is_refused():
+    with pytest.raises(ValueError, match="frozen"):
+        Trainer(small_network(1), LESSON, CPU, small_network(2).train())
+
+
+def test_a_learning_curve_has_one_record_an_epoch_with_every_named_loss():
+    trainer = Trainer(small_network(1), LESSON, CPU, frozen(small_network(9)))
+    trainer.run()
+    assert [record["epoch"] for record in trainer.history] == [1, 2, 3]
+    for record in trainer.history:
+        assert record["train"]["loss"] == pytest.approx(record["train"]["label"] + record["train"]["teacher"])
+        assert 0 <= record["calib_accuracy"] <= 1 and record["calib_nll"] > 0
+
+
+def test_the_learning_rate_climbs_to_its_peak_then_falls_to_nearly_zero():
+    settings = TrainingSettings(epochs=1, learning_rate=0.4, warmup_share=0.2)
+    rates = [settings.rate_at(step, 50) for step in range(50)]
+    assert rates[9] == max(rates) == pytest.approx(0.4)
+    assert rates[:10] == sorted(rates[:10]) and rates[10:] == sorted(rates[10:], reverse=True)
+    assert rates[30] == pytest.approx(0.2)  # half way down the cosine
+    assert 0 < rates[-1] < 0.4 * (math.pi / 40) ** 2
+
+
+def test_images_on_disk_train_like_images_in_memory():
+    class OnDisk:
+        shape = tuple(LESSON.train.images.shape)
+
+        def __len__(self):
+            return len(LESSON.train.images)
+
+        def __getitem__(self, rows):
+            return LESSON.train.images[rows]
+
+    in_memory, on_disk = small_network(1), small_network(1)
+    Trainer(in_memory, LESSON, CPU, frozen(small_network(9))).run()
+    lesson = replace(LESSON, train=replace(LESSON.train, images=OnDisk()))
+    Trainer(on_disk, lesson, CPU, frozen(small_network(9))).run()
+    assert same_bits(in_memory, on_disk)
