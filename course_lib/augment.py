@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from course_lib.data.pixels import PADDED
 from course_lib.epoch_plan import EpochPlan
 
-LARGE = 96  # pixels; above it images are stored with room for a crop, below it they are padded
 TINY = 16  # pixels; below it a shift by one pixel is a large one, and images are seen as they are
 
 
@@ -49,7 +49,7 @@ class View:
             View(size=224, padding=0, shift=32, flip=True)
         """
         _, channels, side, _ = shape
-        if side > LARGE:
+        if side > PADDED:
             size = side * 7 // 8
             return cls(size=size, padding=0, shift=side - size, flip=channels == 3)
         padding = side // 8 if side >= TINY else 0

@@ -50,6 +50,9 @@ def run(
     seeds: Annotated[int | None, typer.Option(help="Students per arm and temperature.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the training images, teacher and students.")] = None,
     limit: Annotated[int | None, typer.Option(help="Class-balanced training images to use.")] = None,
+    image_size: Annotated[
+        int | None, typer.Option(help="Pixels on a side of what networks see, for folders of images.")
+    ] = None,
     batch_size: Annotated[int | None, typer.Option(help="Images in a step.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Highest learning rate.")] = None,
     alpha: Annotated[float | None, typer.Option(help="Mixup draws lambda from Beta(alpha, alpha).")] = None,
@@ -80,6 +83,7 @@ def run(
         "seeds": seeds,
         "epochs": epochs,
         "limit": limit,
+        "image_size": image_size,
         "batch_size": batch_size,
         "learning_rate": learning_rate,
         "alpha": alpha,

@@ -44,6 +44,7 @@ class RunSettings:
         seeds: Students per arm and temperature, with seeds 0, 1, ...
         epochs: Passes over the training split, for the teacher and every student alike.
         limit: Class-balanced training images; None takes all.
+        image_size: Pixels on a side of what networks see, for folders of images; None lets the first image decide.
         batch_size: Images in a step.
         learning_rate: Highest learning rate, reached after the warm-up.
         weight_decay: On every weight.
@@ -65,6 +66,7 @@ class RunSettings:
     temperatures: tuple[float, ...] = (1.0, 2.0, 4.0)
     seeds: int = 3
     limit: int | None = None
+    image_size: int | None = None
     weight_decay: float = 5e-4
     warmup_share: float = 0.1
     alpha: float = 1.0
@@ -80,7 +82,7 @@ class RunSettings:
         for name in ("arms", "temperatures"):
             if not getattr(self, name) or len(set(getattr(self, name))) < len(getattr(self, name)):
                 raise CourseError(f"{name} must be named at least one, each once, got {list(getattr(self, name))}")
-        for name in ("epochs", "seeds", "batch_size", "limit"):
+        for name in ("epochs", "seeds", "batch_size", "limit", "image_size"):
             if getattr(self, name) is not None and getattr(self, name) < 1:
                 raise CourseError(f"{name.replace('_', ' ')} must be at least 1, got {getattr(self, name)}")
         if not self.learning_rate > 0:

@@ -1,8 +1,9 @@
 """records: what a data set is, once it is split."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import torch
 from torch import Tensor
 
 from course_lib.decode import EncodedImages
@@ -29,6 +30,12 @@ class Split:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def to(self, device: torch.device) -> "Split":
+        """The same split with its images on a device; images on disk stay there, and their labels with them."""
+        if not isinstance(self.images, Tensor):
+            return self
+        return replace(self, images=self.images.to(device), labels=self.labels.to(device))
 
     @property
     def index_hash(self) -> str:
@@ -59,6 +66,10 @@ class Splits:
     source: str
     skipped: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+    def to(self, device: torch.device) -> "Splits":
+        """The same splits with everything that is in memory on a device; images on disk stay there."""
+        return replace(self, **{split.name: split.to(device) for split in (self.train, self.calib, self.test)})
 
 
 @dataclass(frozen=True)

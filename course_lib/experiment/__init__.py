@@ -93,6 +93,7 @@ def run(
         splits = data.load(
             settings.data,
             limit=settings.limit,
+            image_size=settings.image_size,
             skip_unreadable=settings.skip_unreadable,
             download=download,
             on_progress=progress.reading,
@@ -210,6 +211,8 @@ def _warn_about(splits: data.Splits, console: Console) -> None:
     if len(splits.calib.labels) < FEW_CALIB_IMAGES:
         few = f"only {len(splits.calib.labels)} calib images: fitted temperatures will vary by chance"
         console.print(f"warning: {few} ({FEW_CALIB_IMAGES} or more are advised)", style="yellow", highlight=False)
+    for note in splits.notes:
+        console.print(f"note: {note}", markup=False, highlight=False)
     if splits.skipped:
         console.print(f"warning: {len(splits.skipped)} unreadable images are left out:", style="yellow")
         for path in splits.skipped:

@@ -145,6 +145,6 @@ def _published(name: str, num_classes: int) -> Network:
             f"{name!r}: only torchvision:NAME has published weights; those of {network} come from a file that ends "
             f"in {', '.join(SUFFIXES)}"
         )
-    inner, mean, std, new_head = published_classifier(network.removeprefix(PREFIX), str(weights), num_classes)
-    origin = "outside, new head" if new_head else "outside"
-    return Network(inner, name, num_classes, 3, mean=mean, std=std, weights=origin)
+    found = published_classifier(network.removeprefix(PREFIX), str(weights), num_classes)
+    origin = "outside, new head" if found.new_head else "outside"
+    return Network(found.inner, name, num_classes, 3, mean=found.mean, std=found.std, weights=origin)

@@ -5,7 +5,7 @@ torchvision is imported inside these functions only: that alone costs seconds.
 
 import pickle
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
@@ -26,9 +26,23 @@ def torchvision_classifier(name: str, num_classes: int) -> nn.Module:
     return models.get_model(_known(name), weights=None, num_classes=num_classes, **_options(name))
 
 
-def published_classifier(
-    name: str, weights_name: str, num_classes: int
-) -> tuple[nn.Module, tuple[float, ...], tuple[float, ...], bool]:
+class Published(NamedTuple):
+    """A classifier with published weights.
+
+    Attributes:
+        inner: Takes (N, 3, H, W) images normalised by ``mean`` and ``std``.
+        mean: (3,) of the images that it was trained on, in units of images in [0, 1].
+        std: (3,), likewise.
+        new_head: Whether its last layer is fresh.
+    """
+
+    inner: nn.Module
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    new_head: bool
+
+
+def published_classifier(name: str, weights_name: str, num_classes: int) -> Published:
     """A classifier of torchvision with published weights.
 
     Where the number of classes is another than the published one, the layers that depend on it are fresh.
@@ -37,9 +51,6 @@ def published_classifier(
         name: As in torchvision, such as ``"resnet18"``.
         weights_name: ``"DEFAULT"``, or one of the names that torchvision gives to its weights.
         num_classes: K.
-
-    Returns:
-        The network; mean and standard deviation (3,) of the images it was trained on; whether its head is fresh.
 
     Raises:
         CourseError: If names are unknown, or the weights are neither on this machine nor to be had.
@@ -52,17 +63,20 @@ def published_classifier(
     weights = choices[weights_name]
     cached = Path(torch.hub.get_dir()) / "checkpoints" / Path(weights.url).name
     try:
-        inner = models.get_model(name, weights=weights, **_aux_options(name))
+        inner = models.get_model(name, weights=weights)
     except (OSError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
         raise CourseError(
             f"cannot get the published weights of {name} ({type(error).__name__}: {_first_line(error)}): "
             f"download {weights.url} where there is a network and put it at {cached}"
         ) from error
+    if name == "inception_v3":
+        vars(inner)["aux_logits"] = False  # as in _options
+        inner._modules["AuxLogits"] = None
     published_classes = len(weights.meta["categories"])
     if num_classes != published_classes:
         _replace_head(inner, torchvision_classifier(name, num_classes), published_classes)
     preset = weights.transforms()
-    return inner, tuple(preset.mean), tuple(preset.std), num_classes != published_classes
+    return Published(inner, tuple(preset.mean), tuple(preset.std), num_classes != published_classes)
 
 
 def _known(name: str) -> str:
@@ -74,13 +88,9 @@ def _known(name: str) -> str:
     return name
 
 
-def _aux_options(name: str) -> dict[str, Any]:
-    """Without the second head that only these two have: a network gives logits, nothing beside them."""
-    return {"aux_logits": False} if name in ("googlenet", "inception_v3") else {}
-
-
 def _options(name: str) -> dict[str, Any]:
-    return _aux_options(name) | ({"init_weights": True} if name in ("googlenet", "inception_v3") else {})
+    """Without the second heads that only these two have: a network gives logits, nothing beside them."""
+    return {"aux_logits": False, "init_weights": True} if name in ("googlenet", "inception_v3") else {}
 
 
 def _replace_head(inner: nn.Module, fresh: nn.Module, published_classes: int) -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from course_lib.calibration import N_BINS
 from course_lib.plots.reliability import Answers
-from course_lib.plots.style import LOOKS, QUIET, Picture, drawing, new_figure, percent_ticks, points
+from course_lib.plots.style import LOOKS, MINUS, QUIET, Picture, drawing, new_figure, percent_ticks, points
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -58,10 +58,10 @@ def accuracy_against_gap(students: Sequence[Students]) -> Picture:
         for each in sorted(students, key=lambda each: each.headline):
             _draw_students(axes, each)
         axes.margins(0.12, 0.12)
-        meaning = "signed gap = mean confidence − accuracy, percentage points"
+        meaning = "signed gap: mean confidence minus accuracy, percentage points"
         axes.set(xlabel=f"◂ underconfident      {meaning}      overconfident ▸", ylabel="accuracy")
         axes.set_title("Better is up, more honest is nearer to the line at 0")
-        axes.xaxis.set_major_formatter(lambda gap, position: f"{100 * gap:+g}".replace("-", "−") if gap else "0")
+        axes.xaxis.set_major_formatter(lambda gap, position: f"{100 * gap:+g}".replace("-", MINUS) if gap else "0")
         axes.yaxis.set_major_formatter(lambda share, position: f"{100 * share:g}%")
         low, high = axes.get_xlim()
         axes.set_xlim(min(low, -0.004), max(high, 0.004))

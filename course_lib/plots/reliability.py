@@ -164,8 +164,8 @@ def _fullest_bin(answers: Answers, n_bins: int) -> str:
     fullest = int(bins.count.argmax())
     low, high, right = fullest / n_bins, (fullest + 1) / n_bins, float(bins.accuracy[fullest])
     share = int(bins.count[fullest]) / len(answers.confidence)
-    surest = f"with confidence {low:.2f} to {high:.2f} ({share:.0%} of its answers, {float(bins.confidence[fullest]):.1%} sure)"
-    return f"{answers.label}: {surest} it is right {right:.1%} of the time."
+    sure = f"{share:.0%} of its answers, {float(bins.confidence[fullest]):.1%} sure on average"
+    return f"{answers.label}: at confidence {low:.2f} to {high:.2f} ({sure}) it is right {right:.1%} of the time."
 
 
 def _count(number: int, thing: str) -> str:

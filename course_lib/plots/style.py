@@ -1,7 +1,7 @@
 """style: one look for every figure, which survives colour blindness, a projector and a printer.
 
 Each arm has one colour, one marker and one line everywhere. The colours differ in lightness as well as in hue: the two
-closest are 46 units apart in CIELAB, and 31 under simulated red or green blindness (2 are just noticeable side by side).
+closest are 46 units apart in CIELAB, and 31 under simulated red or green blindness (2 can just be told apart).
 A figure travels with a sentence that says what it shows to those who cannot see it.
 
 Source: simulation by Machado, Oliveira and Fernandes, "A Physiologically-based Model for Simulation of Color Vision
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 INK = "#1c1c1e"  # words and axes
 QUIET = "#6a6a70"  # what stands back; 5.3 : 1 on white, still read from the last row
 FAINT = "#d9d9de"  # grid and diagonals
+MINUS = "\N{MINUS SIGN}"
 PIXELS_PER_INCH = 200  # a figure 10 inches wide is shown 1,000 pixels wide: twice the pixels for sharp screens
 
 
@@ -171,7 +172,7 @@ def points(gap: float) -> str:
         ('−1.2', '+0.4', '0.0')
     """
     rounded = f"{100 * gap:+.1f}"
-    return "0.0" if rounded in ("+0.0", "-0.0") else rounded.replace("-", "−")
+    return "0.0" if rounded in ("+0.0", "-0.0") else rounded.replace("-", MINUS)
 
 
 def spread_apart(heights: Sequence[float] | np.ndarray, distance: float) -> list[float]:

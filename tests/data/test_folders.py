@@ -1,6 +1,5 @@
 import os
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -95,7 +94,8 @@ def test_images_on_disk_and_in_memory_have_the_same_pixels(folder, monkeypatch):
     in_memory = data.load(str(folder), image_size=16)
     monkeypatch.setattr(pixels, "IN_MEMORY_BYTES", 1000)
     on_disk = data.load(str(folder), image_size=16)
-    for a, b in zip((in_memory.train, in_memory.calib, in_memory.test), (on_disk.train, on_disk.calib, on_disk.test)):
+    for name in ("train", "calib", "test"):
+        a, b = getattr(in_memory, name), getattr(on_disk, name)
         assert isinstance(b.images, EncodedImages)
         assert tuple(a.images.shape) == b.images.shape
         rows = torch.tensor([3, 0, 5])
@@ -138,7 +138,11 @@ def test_progress_counts_all_images_to_decode(folder):
 
 def test_unreadable_images_are_left_out_on_request_and_listed(folder):
     whole = data.load(str(folder))
-    bad = [folder / "test" / "red" / "01.png", folder / "train" / "blue" / "02.png", folder / "train" / "blue" / "00.png"]
+    bad = [
+        folder / "test" / "red" / "01.png",
+        folder / "train" / "blue" / "02.png",
+        folder / "train" / "blue" / "00.png",
+    ]
     for path in bad:
         path.write_bytes(path.read_bytes()[:40])
     with pytest.raises(CourseError, match="cannot read the image"):
@@ -226,12 +230,9 @@ def test_real_large_photographs_are_stored_at_256(tmp_path):
     if not sample.is_dir():
         pytest.skip("COURSE_DATA has no imagenet1k-sample")
     for number, folder in enumerate(sorted(sample.iterdir())[:40]):
-        for split, share in (("train", 8), ("val", 2)):
-            target = tmp_path / split / str(number // 10)
-            target.mkdir(parents=True, exist_ok=True)
-            if (number % 10 < 8) == (split == "train"):
-                image: Path = next(folder.iterdir())
-                shutil.copy(image, target / image.name)
+        target = tmp_path / ("train" if number % 10 < 8 else "val") / str(number // 10)
+        target.mkdir(parents=True, exist_ok=True)
+        shutil.copy(next(folder.iterdir()), target)
     splits = data.load(str(tmp_path))
     assert splits.test.images.shape == (8, 3, 256, 256)
     assert len(splits.train) + len(splits.calib) == 32

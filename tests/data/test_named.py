@@ -155,7 +155,7 @@ def test_cifar_is_read_as_torchvision_keeps_it(data_folder, monkeypatch):
         (folder / name).write_bytes(pickle.dumps(batch))
     names = [f"class {number}" for number in range(10)]
     (folder / "batches.meta").write_bytes(pickle.dumps({"label_names": names}))
-    with pytest.raises(CourseError, match="cannot get the data .*not found or corrupted"):  # the checksums differ
+    with pytest.raises(CourseError, match=r"cannot get the data .*not found or corrupted"):  # the checksums differ
         data.load("cifar10")
     monkeypatch.setattr(datasets.cifar, "check_integrity", lambda *_: True)
     splits = data.load("cifar10")

@@ -58,7 +58,9 @@ def test_all_but_the_limit_is_the_whole():
     assert torch.equal(carve(labels, 4, len(everything))[0], everything)
 
 
-@pytest.mark.parametrize(("limit", "said"), [(81, "only 80 training"), (3, "of the 4 classes"), (-1, "of the 4 classes")])
+@pytest.mark.parametrize(
+    ("limit", "said"), [(81, "only 80 training"), (3, "of the 4 classes"), (-1, "of the 4 classes")]
+)
 def test_impossible_limits_are_refused(limit, said):
     with pytest.raises(CourseError, match=f"--limit {limit}: .*{said}"):
         carve(torch.arange(4).repeat(25), 4, limit)
@@ -66,7 +68,14 @@ def test_impossible_limits_are_refused(limit, said):
 
 @pytest.mark.parametrize(
     ("n", "num_classes", "expected"),
-    [(60_000, 10, 6_000), (50_000, 100, 5_000), (4_999, 10, 500), (1_000, 10, 200), (8, 4, 4), (3_000_000, 1000, 10_000)],
+    [
+        (60_000, 10, 6_000),
+        (50_000, 100, 5_000),
+        (4_999, 10, 500),
+        (1_000, 10, 200),
+        (8, 4, 4),
+        (3_000_000, 1000, 10_000),
+    ],
 )
 def test_calibration_takes_a_tenth_within_its_bounds(n, num_classes, expected):
     assert calib_size(n, num_classes) == expected

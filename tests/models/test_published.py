@@ -104,5 +104,5 @@ def test_unknown_names_get_the_nearest():
         build("torchvision:resnet17", 10, seed=0)
     with pytest.raises(CourseError, match="unknown torchvision classifier 'fcn_resnet50'"):
         build("torchvision:fcn_resnet50", 10, seed=0)
-    with pytest.raises(CourseError, match="unknown weights .*IMAGENET1K_V3.*did you mean IMAGENET1K_V1"):
+    with pytest.raises(CourseError, match=r"unknown weights .*IMAGENET1K_V3.*did you mean IMAGENET1K_V1"):
         build("torchvision:resnet18@IMAGENET1K_V3", 10, seed=0)

@@ -63,13 +63,13 @@ def test_weights_of_another_network_name_the_first_keys(tmp_path):
     save_tensors(tmp_path / "w.safetensors", trained().state_dict(), {})
     with pytest.raises(CourseError, match=r"another network than resnet14: layer1.1.conv1.weight is missing; .* more"):
         build(f"resnet14@{tmp_path / 'w.safetensors'}", 10, seed=0)
-    with pytest.raises(CourseError, match="conv1.weight is 16x3x3x3, not 16x1x3x3"):
+    with pytest.raises(CourseError, match=r"conv1.weight is 16x3x3x3, not 16x1x3x3"):
         build(f"resnet8@{tmp_path / 'w.safetensors'}", 10, channels=1, seed=0)
 
 
 def test_a_pickle_that_wants_to_run_code_is_refused(tmp_path):
     torch.save({"model": trained().state_dict(), "options": argparse.Namespace(lr=0.1)}, tmp_path / "w.pth")
-    with pytest.raises(CourseError, match="cannot read .*w.pth as plain weights"):
+    with pytest.raises(CourseError, match=r"cannot read .*w.pth as plain weights"):
         build(f"resnet8@{tmp_path / 'w.pth'}", 10, seed=0)
 
 
