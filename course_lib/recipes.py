@@ -131,8 +131,8 @@ RECIPES = {
         teacher="cnn16",
         student="cnn4",
         epochs=40,
-        batch_size=32,
-        learning_rate=0.1,
+        batch_size=64,
+        learning_rate=0.2,
         limit=400,
     ),
 }

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from course_lib.intervals import Interval, paired_difference
 from course_lib.predictions import Predictions
 from course_lib.report.run import Run, headline
+from course_lib.report.tables import COLUMNS
 
 PAIRS = (("mixup_kd", "ce"), ("mixup_kd", "mixup"), ("mixup_kd", "kd"), ("kd", "ce"), ("mixup", "ce"))
 COMPARED = (
@@ -49,6 +50,30 @@ class Comparison:
         if self.measure == "signed_gap":
             return "more confident" if higher else "less confident"
         return "better" if higher == (self.measure == "accuracy") else "worse"
+
+    @property
+    def size(self) -> str:
+        """The difference as it is printed, such as ``+1.20``."""
+        return f"{self._factor * self.interval.estimate:+.{self.digits}f}"
+
+    @property
+    def bounds(self) -> str:
+        """The interval as it is printed, such as ``[-0.40, +2.80]``."""
+        low, high = (f"{self._factor * end:+.{self.digits}f}" for end in (self.interval.low, self.interval.high))
+        return f"[{low}, {high}]"
+
+    @property
+    def digits(self) -> int:
+        """Two for points, three for nats; more where a decided interval would seem to touch 0."""
+        usual = 2 if self._factor > 1 else 3
+        near = min(abs(self._factor * end) for end in (self.interval.low, self.interval.high))
+        if not self.interval.decided or near == 0:
+            return usual
+        return next((digits for digits in range(usual, 7) if round(near, digits) > 0), 7)
+
+    @property
+    def _factor(self) -> float:
+        return COLUMNS[self.measure].factor
 
 
 def comparisons(run: Run) -> list[Comparison]:

@@ -117,7 +117,9 @@ def _check_complete(folder: Path, measured: Sequence[Measured]) -> None:
     lines = {(row.model, row.split, row.scaling) for row in measured}
     wanted = {(model, split, scaling) for model in models for split in ("calib", "test") for scaling in SCALINGS}
     if lines != wanted or len(measured) != len(wanted) or all(row.arm == "teacher" for row in measured):
-        raise CourseError(f"summary.csv in {folder} lacks lines: measure again with  course run --resume --out {folder}")
+        raise CourseError(
+            f"summary.csv in {folder} lacks lines: measure again with  course run --resume --out {folder}"
+        )
     if any(row.values is None and row.scaling == "none" for row in measured):
         raise CourseError(f"summary.csv in {folder} lacks numbers of a model as it was trained")
 
@@ -128,7 +130,9 @@ def headline(run: Run) -> dict[str, float | None]:
     Returns:
         Arm to temperature; None where nothing is distilled.
     """
-    return {arm: min(run.temperatures(arm), key=lambda temperature: _calib_nll(run, arm, temperature)) for arm in run.arms}
+    return {
+        arm: min(run.temperatures(arm), key=lambda temperature: _calib_nll(run, arm, temperature)) for arm in run.arms
+    }
 
 
 def _calib_nll(run: Run, arm: str, temperature: float | None) -> float:

@@ -72,7 +72,11 @@ class Column:
         """A spread as it is printed: mean, and where there are several seeds the standard deviation."""
         if spread.deviation is None:
             return self.number(spread.mean)
-        return f"{self.number(spread.mean)}{joint}±{self.factor * spread.deviation:.{self.digits}f}"
+        return f"{self.number(spread.mean)}{joint}±{self.deviation(spread)}"
+
+    def deviation(self, spread: Spread) -> str:
+        """The standard deviation as it is printed; empty where there is one seed."""
+        return "" if spread.deviation is None else f"{self.factor * spread.deviation:.{self.digits}f}"
 
 
 COLUMNS = {
@@ -82,7 +86,9 @@ COLUMNS = {
         Column("scaling_temperature", "fitted T", "the logits are divided by it; fitted on calib images", digits=2),
         Column("nll", "NLL", "negative log-likelihood in nats; lower is better"),
         Column("brier", "Brier", "squared distance from the truth, 0 to 2; lower is better"),
-        Column("ece", "ECE %", "mean distance of confidence from accuracy over 15 bins; the sum of over and under", 100, 1),
+        Column(
+            "ece", "ECE %", "mean distance of confidence from accuracy over 15 bins; the sum of over and under", 100, 1
+        ),
         Column("signed_gap", "gap", "signed gap: mean confidence minus accuracy, in points", 100, 1, signed=True),
         Column("ece_over", "over", "the part of ECE from bins that are too sure, in points", 100, 1),
         Column("ece_under", "under", "the part of ECE from bins that are not sure enough, in points", 100, 1),
@@ -181,7 +187,9 @@ def _console_table(
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table = Table(
+        title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0)
+    )
     table.add_column("", no_wrap=True)
     for column in columns:
         table.add_column(column.heading, justify="right", no_wrap=joint == " ")
