@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 OLDEST := .venv-oldest
+unexport PYTHONDONTWRITEBYTECODE  # without bytecode every start compiles torch again, which takes seconds
 
 .PHONY: help demo test verify soak lint lab test-oldest lock clean
 .DEFAULT_GOAL := help

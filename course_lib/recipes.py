@@ -120,7 +120,8 @@ class RunSettings:
         names = {field.name for field in fields(cls)}
         if set(values) != names:
             raise CourseError(f"settings of another version of course_lib: {sorted(set(values) ^ names)} differ")
-        return cls(**values | {"arms": tuple(values["arms"]), "temperatures": tuple(values["temperatures"])})
+        sequences: dict[str, Any] = {name: tuple(values[name]) for name in ("arms", "temperatures")}
+        return cls(**(values | sequences))
 
 
 RECIPES = {

@@ -10,7 +10,7 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +21,8 @@ from course_lib.epoch_plan import PlanSettings, draw_epoch
 from course_lib.losses import Supervision
 from course_lib.mixup import Mix, mix_labels
 from course_lib.predictions import accuracy, collect, negative_log_likelihood
+
+Teacher = TypeVar("Teacher", bound=nn.Module)
 
 
 @dataclass(frozen=True)
@@ -46,8 +48,8 @@ class TrainingSettings:
 
         Example:
             >>> settings = TrainingSettings(epochs=1, learning_rate=0.1, warmup_share=0.1)
-            >>> [round(settings.rate_at(step, 100), 4) for step in (0, 9, 54, 99)]
-            [0.01, 0.1, 0.0509, 0.0]
+            >>> [round(settings.rate_at(step, 100), 4) for step in (0, 9, 55, 99)]
+            [0.01, 0.1, 0.05, 0.0]
         """
         warmup_steps = round(self.warmup_share * total_steps)
         if step < warmup_steps:
@@ -95,7 +97,7 @@ class Lesson:
         return self.settings.epochs * self.steps_per_epoch
 
 
-def frozen(teacher: nn.Module) -> nn.Module:
+def frozen(teacher: Teacher) -> Teacher:
     """Put a teacher into evaluation mode and take its gradients away."""
     return teacher.eval().requires_grad_(False)
 

@@ -43,7 +43,7 @@ class Comparison:
 
     @property
     def finding(self) -> str:
-        """What the interval says about the first arm: better, worse, or undecided; for the gap, more or less confident."""
+        """What the interval says of the first arm: better, worse, undecided; of its gap, more or less confident."""
         if not self.interval.decided:
             return "undecided"
         higher = self.interval.estimate > 0

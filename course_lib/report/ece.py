@@ -61,6 +61,6 @@ def why_not_shown(intervals: Sequence[EceInterval]) -> str:
     if not hidden:
         return ""
     return (
-        f"On {intervals[0].images:,} test images a 95 % interval of ECE can miss the truth too often to be shown. Share of "
-        f"simulated intervals that hold it, where it is under {ENOUGH_COVERAGE:.0%}: {', '.join(hidden)}."
+        f"On {intervals[0].images:,} test images a 95 % interval of ECE can miss the truth too often to be shown. The "
+        f"share of simulated intervals that hold it, where it is under {ENOUGH_COVERAGE:.0%}: {', '.join(hidden)}."
     )

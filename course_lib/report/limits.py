@@ -18,17 +18,19 @@ def limits(run: Run, compared: Sequence[Comparison]) -> list[str]:
 def _what_intervals_cover(run: Run, compared: Sequence[Comparison]) -> list[str]:
     if not compared:
         return []
-    seeds = seeds_of(run)
-    training = f"{seeds} seeds, a small sample of trainings" if seeds > 1 else "a single training of each arm"
-    teacher = ", all with one teacher: another teacher may give other differences" if run.has_teacher else ""
+    seeds, images = seeds_of(run), run.config["data"]["test"]
+    trainings, others = (f"{seeds} seeds", "seeds") if seeds > 1 else ("a single training of each arm", "trainings")
+    teacher, or_teachers = (" and on one teacher", " or teachers") if run.has_teacher else ("", "")
     widths = [(each.interval.high - each.interval.low) / 2 for each in compared if each.measure == "accuracy"]
-    resolution = f"{100 * statistics.fmean(widths):.1f} points" if widths else ""
-    images = run.config["data"]["test"]
+    resolution = f"{100 * statistics.fmean(widths):.1f} points"
     return [
-        f"Limits: the intervals rest on {training}{teacher}.",
-        f"With {images:,} test images, accuracies that differ by less than about {resolution} cannot be told apart here.",
-        f"The {len(compared)} intervals of this run are not corrected for their number: if no arms differed, about one in "
-        "twenty would exclude 0 by chance.",
+        f"Limits: the intervals rest on {trainings}{teacher}; other {others}{or_teachers} may give other differences.",
+        f"With {images:,} test images, a difference in accuracy of less than about {resolution} cannot be told from "
+        "chance here.",
+        "Intervals of ECE and overconfidence error reach as far as the bias of binned numbers can, so on few images "
+        "they seldom decide.",
+        f"The {len(compared)} intervals are not corrected for their number: among arms that are all alike, about one "
+        "in twenty would exclude 0 by chance.",
     ]
 
 

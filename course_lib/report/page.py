@@ -19,7 +19,7 @@ from course_lib.report.ece import EceInterval, ece_intervals, why_not_shown
 from course_lib.report.facts import facts, total_seconds, training_times
 from course_lib.report.figures import pictures
 from course_lib.report.limits import limits
-from course_lib.report.run import Run, load_run
+from course_lib.report.run import Run, headline, load_run, name_of
 from course_lib.report.tables import AFTER_SCALING, AS_TRAINED, COLUMNS, Row, arm_table, full_table, sample_of
 from course_lib.report.verdict import QUESTION, WORDS, findings
 
@@ -100,6 +100,10 @@ class Chapter:
             {name: (picture.png(), picture.alt) for name, picture in pictures(run).items()},
         )
 
+    def named(self, arm: str) -> str:
+        """An arm with the distillation temperature at which it is reported."""
+        return name_of(arm, headline(self.run)[arm])
+
 
 def write_report(run_folders: Sequence[Path], destination: Path | None = None) -> Path:
     """Render one page from finished runs, and the figures of each into its folder.
@@ -139,7 +143,7 @@ def render(chapters: Sequence[Chapter]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["minus"] = _with_minus_signs
+    environment.filters["typeset"] = _typeset
     environment.filters["as_data"] = lambda image: f"data:image/png;base64,{base64.b64encode(image).decode()}"
     return environment.get_template("report.html").render(
         chapters=chapters,
@@ -158,9 +162,10 @@ def render(chapters: Sequence[Chapter]) -> str:
     )
 
 
-def _with_minus_signs(text: str) -> str:
-    """Hyphens before numbers as minus signs; other hyphens as they are."""
-    return re.sub(r"(?<![\w.])-(?=\d)", "\N{MINUS SIGN}", text)
+def _typeset(text: str) -> str:
+    """Minus signs before numbers instead of hyphens, and no line break inside ``T = 2`` or ``0.4 %``."""
+    with_minus = re.sub(r"(?<![\w.])-(?=\d)", "\N{MINUS SIGN}", text)
+    return re.sub(r"T = (?=\d)|(?<=\d) %", lambda found: found[0].replace(" ", "\N{NO-BREAK SPACE}"), with_minus)
 
 
 def _titles(folders: Sequence[Path]) -> list[str]:

@@ -68,15 +68,17 @@ class Column:
         """
         return f"{self.factor * value:{'+' if self.signed else ''}.{self.digits}f}"
 
-    def cell(self, spread: Spread, joint: str = " ") -> str:
+    def cell(self, spread: Spread, joint: str = "") -> str:
         """A spread as it is printed: mean, and where there are several seeds the standard deviation."""
         if spread.deviation is None:
             return self.number(spread.mean)
         return f"{self.number(spread.mean)}{joint}±{self.deviation(spread)}"
 
     def deviation(self, spread: Spread) -> str:
-        """The standard deviation as it is printed; empty where there is one seed."""
-        return "" if spread.deviation is None else f"{self.factor * spread.deviation:.{self.digits}f}"
+        """The standard deviation as it is printed; empty where there is one seed. Nats go without a leading zero."""
+        if spread.deviation is None:
+            return ""
+        return f"{self.factor * spread.deviation:.{self.digits}f}".removeprefix("0" if self.factor == 1 else "")
 
 
 COLUMNS = {
@@ -169,7 +171,7 @@ def print_table(run: Run, console: "Console") -> None:
         ("After temperature scaling (accuracy stays)", lambda row: row.scaled, AFTER_SCALING),
     ]
     for title, values, columns in parts:
-        table = _console_table(title, rows, values, columns, joint=" ")
+        table = _console_table(title, rows, values, columns, joint="")
         if Measurement.get(console, console.options.update(max_width=10_000), table).maximum > console.width:
             table = _console_table(title, rows, values, columns, joint="\n")
         console.print(table)
@@ -188,11 +190,18 @@ def _console_table(
     from rich.text import Text
 
     table = Table(
-        title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0)
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
     )
     table.add_column("", no_wrap=True)
     for column in columns:
-        table.add_column(column.heading, justify="right", no_wrap=joint == " ")
+        heading = column.heading.replace(" ", "\n") if len(column.heading) > 8 else column.heading
+        table.add_column(heading, justify="right", no_wrap=not joint)
     for row in rows:
         spreads = values(row)
         cells = ["" if spreads is None else column.cell(spreads[column.measure], joint) for column in columns]

@@ -26,9 +26,9 @@ TINY = 0.005  # of overconfidence error or signed gap: half a point
 
 
 def verdict(run: Run) -> str:
-    """A paragraph that answers the question from the numbers of a run, and says what they do not show."""
+    """What the numbers of a run say to the question, and, in a second paragraph, what they do not show."""
     compared = comparisons(run)
-    return " ".join([*findings(run, compared), *limits(run, compared)])
+    return f"{' '.join(findings(run, compared))}\n\n{' '.join(limits(run, compared))}"
 
 
 def findings(run: Run, compared: Sequence[Comparison]) -> list[str]:
@@ -43,11 +43,10 @@ def findings(run: Run, compared: Sequence[Comparison]) -> list[str]:
         sentences.append(_evidence([each for each in raw if each.second == second], name))
     if raw:
         sentences.append(
-            "In brackets: 95 % intervals of paired differences over the same seeds and test images; "
-            "a difference is undecided where its interval holds 0."
+            "Differences are paired over the same seeds and test images; brackets hold 95 % intervals, and undecided "
+            "means that the interval holds 0."
         )
-    sentences += _after_scaling(raw, scaled, name)
-    return [*sentences, *_gaps(rows), *_paper(rows, raw)]
+    return [*sentences, *_after_scaling(raw, scaled, name), _gaps(rows), _paper(rows, raw)]
 
 
 def _short_answer(raw: Sequence[Comparison], name: Mapping[str, str]) -> str:
@@ -131,47 +130,46 @@ def _after_scaling(raw: Sequence[Comparison], scaled: Sequence[Comparison], name
         }
         standing = listed([phrases[finding].format(listed(rivals)) for finding, rivals in groups.items()])
         parts.append(f"{'its ' if parts else ''}{WORDS[measure]} is {standing}")
-    sentences = [f"After temperature scaling of every student, its {'; '.join(parts)}."]
+    standing = f"After temperature scaling of every student, its {'; '.join(parts)}."
     before = {(each.second, each.measure) for each in raw if each.interval.decided}
     lost = [each for each in scaled if not each.interval.decided and (each.second, each.measure) in before]
-    if lost:
-        which = listed([f"{WORDS[each.measure]} against {name[each.second]}" for each in lost])
-        sentences.append(f"Decided as trained but no longer after scaling: {which}.")
-    return sentences
+    which = listed([f"{WORDS[each.measure]} against {name[each.second]}" for each in lost])
+    return [f"{standing} Decided as trained but no longer after scaling: {which}." if lost else standing]
 
 
-def _gaps(rows: Mapping[str, Row]) -> list[str]:
+def _gaps(rows: Mapping[str, Row]) -> str:
     """On which side of honesty each arm is, and why an overconfidence error alone says little."""
     gap, error = COLUMNS["signed_gap"], COLUMNS["overconfidence_error"]
     gaps = [f"{gap.number(row.as_trained['signed_gap'].mean)} for {row.name}" for row in rows.values()]
     timid = [
-        f"{row.name} has {error.number(row.as_trained['overconfidence_error'].mean)} %"
+        f"{row.name} shows {error.number(row.as_trained['overconfidence_error'].mean)} %"
         for row in rows.values()
         if row.as_trained["overconfidence_error"].mean < TINY and row.as_trained["signed_gap"].mean < -TINY
     ]
     caution = "An underconfident model reaches an overconfidence error of 0 too"
-    return [
-        f"The mean signed gaps (confidence minus accuracy, in points; negative is underconfident) are {listed(gaps)}.",
-        f"{caution}: here {listed(timid)} while it claims too little." if len(timid) == 1 else
-        f"{caution}: here {listed(timid)}, and each claims too little." if timid else f"{caution}, so it is no proof of honesty.",
-    ]  # fmt: skip
+    here = f": here {listed(timid)} while claiming too little" if timid else ", so it is no proof of honesty"
+    return (
+        f"The mean signed gaps (confidence minus accuracy, in points; negative is underconfident) are {listed(gaps)}. "
+        f"{caution}{here}."
+    )
 
 
-def _paper(rows: Mapping[str, Row], raw: Sequence[Comparison]) -> list[str]:
+def _paper(rows: Mapping[str, Row], raw: Sequence[Comparison]) -> str:
     """The paper's claim beside what was measured here."""
-    claim = "The paper (arXiv 2606.12171) claims higher accuracy than plain training and about ten times less overconfidence"
-    here = next((each for each in raw if (each.first, each.second) == (HERO, "ce")
-                 and each.measure == "overconfidence_error"), None)  # fmt: skip
+    paper = "The paper (arXiv 2606.12171) claims higher accuracy than plain training"
+    claim = f"{paper} and about ten times less overconfidence"
+    asked = (HERO, "ce", "overconfidence_error")
+    here = next((each for each in raw if (each.first, each.second, each.measure) == asked), None)
     if here is None:
-        return [f"{claim}; without both mixup_kd and ce this run cannot look at that."]
+        return f"{claim}; without both mixup_kd and ce this run cannot look at that."
     mine, plain = (rows[arm].as_trained["overconfidence_error"].mean for arm in (HERO, "ce"))
     number = COLUMNS["overconfidence_error"].number
     held = "undecided" if not here.interval.decided else "decided"
-    return [
+    return (
         f"{claim}; here the overconfidence error of {HERO} is {number(mine)} % against {number(plain)} % of ce"
-        f"{_factor(mine, plain)}, a difference that is {held}.",
-        "Our images, networks and settings are not the paper's: this neither confirms nor refutes it.",
-    ]
+        f"{_factor(mine, plain)}, a difference that is {held}. Our images, networks and settings are not the paper's: "
+        "this neither confirms nor refutes it."
+    )
 
 
 def _factor(mine: float, plain: float) -> str:
