@@ -5,6 +5,7 @@ kill at any moment leaves the old file or the new one, never half of either. Ten
 without executing anything.
 """
 
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +15,8 @@ from course_lib.errors import CourseError
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+WORDS = "words"
 
 
 def write_atomically(path: Path, content: bytes | str) -> None:
@@ -40,11 +43,15 @@ def write_atomically(path: Path, content: bytes | str) -> None:
 
 
 def save_tensors(path: Path, tensors: "Mapping[str, Tensor]", metadata: Mapping[str, str]) -> None:
-    """Save named tensors and a few words about them in one safetensors file, atomically."""
+    """Save named tensors and a few words about them in one safetensors file, atomically.
+
+    The words go into one entry of the file's metadata, because safetensors writes several in an order that changes from
+    process to process, and equal content shall be equal bytes.
+    """
     from safetensors.torch import save
 
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    write_atomically(path, save(plain, metadata=dict(metadata)))
+    write_atomically(path, save(plain, metadata={WORDS: json.dumps(dict(metadata), sort_keys=True)}))
 
 
 def load_tensors(path: Path) -> "tuple[dict[str, Tensor], dict[str, str]]":
@@ -60,6 +67,7 @@ def load_tensors(path: Path) -> "tuple[dict[str, Tensor], dict[str, str]]":
 
     try:
         with safe_open(path, framework="pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, dict(file.metadata() or {})
+            words = json.loads((file.metadata() or {}).get(WORDS, "{}"))
+            return {name: file.get_tensor(name) for name in file.keys()}, words
     except (OSError, SafetensorError) as error:
         raise CourseError(f"cannot read {path} as safetensors: {error}") from error

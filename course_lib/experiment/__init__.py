@@ -98,6 +98,7 @@ def run(
             download=download,
             on_progress=progress.reading,
         )
+        settings.plan(shift=0, flip=False).steps(len(splits.train))  # refuses a batch that is too large
         _warn_about(splits, habits.console)
         moments = channel_moments(splits.train)
         roles = {"student": settings.student} | ({"teacher": settings.teacher} if settings.needs_teacher else {})

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from course_lib.calibration import N_BINS
+from course_lib.plots.labels import label_points
 from course_lib.plots.reliability import Answers
 from course_lib.plots.style import LOOKS, MINUS, QUIET, Picture, drawing, new_figure, percent_ticks, points
 
@@ -65,6 +66,14 @@ def accuracy_against_gap(students: Sequence[Students]) -> Picture:
         axes.yaxis.set_major_formatter(lambda share, position: f"{100 * share:g}%")
         low, high = axes.get_xlim()
         axes.set_xlim(min(low, -0.004), max(high, 0.004))
+        figure.draw_without_rendering()
+        label_points(
+            axes,
+            [(float(each.signed_gap.mean()), float(each.accuracy.mean())) for each in students],
+            [each.label for each in students],
+            [LOOKS[each.arm].colour for each in students],
+            [each.headline for each in students],
+        )
     means = "; ".join(
         f"{s.label} {s.accuracy.mean():.1%} at a gap of {points(float(s.signed_gap.mean()))} points"
         for s in students
@@ -74,8 +83,6 @@ def accuracy_against_gap(students: Sequence[Students]) -> Picture:
 
 
 def _draw_students(axes: "Axes", students: Students) -> None:
-    from matplotlib.patheffects import withStroke
-
     look, fill = LOOKS[students.arm], LOOKS[students.arm].colour if students.headline else "white"
     gap, accuracy = students.signed_gap, students.accuracy
     axes.scatter(gap, accuracy, 24, color=look.colour, marker=look.marker, alpha=0.45, linewidth=0, zorder=2)
@@ -87,17 +94,6 @@ def _draw_students(axes: "Axes", students: Students) -> None:
         facecolor=fill, edgecolor="white" if students.headline else look.colour, marker=look.marker,
         linewidth=1 if students.headline else 1.4, zorder=4,
     )  # fmt: skip
-    axes.annotate(
-        students.label,
-        (float(gap.mean()), float(accuracy.mean())),
-        xytext=(9, 8) if students.headline else (8, -15),
-        textcoords="offset points",
-        color=look.colour,
-        fontsize=12 if students.headline else 10,
-        fontweight="bold" if students.headline else "normal",
-        path_effects=[withStroke(linewidth=3, foreground="white")],
-        zorder=5,
-    )
 
 
 def confidence_histograms(answers: Sequence[Answers], n_bins: int = N_BINS) -> Picture:

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from course_lib.plots.style import LOOKS, Picture, drawing, labels_beside, new_figure
+from course_lib.plots.labels import labels_beside
+from course_lib.plots.style import LOOKS, Picture, drawing, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-FIRST_LOOK = 0.1  # the accuracy axis begins where curves are after this share of the epochs
+FITTED_FROM = 0.25  # axes fit the curves from this share of the epochs on, so that their ends can be told apart
 
 
 @dataclass(frozen=True)
@@ -47,10 +48,11 @@ def learning_curves(curves: Sequence[Curve]) -> Picture:
         for axes, values in ((upper, _accuracy), (lower, _nll)):
             for curve in curves:
                 _draw(axes, curve, values(curve))
-        upper.set(title="Accuracy on calib images", ylim=_accuracy_limits(curves))
+        upper.set(title="Accuracy on calib images", ylim=_limits([curve.accuracy for curve in curves]))
         upper.yaxis.set_major_formatter(lambda share, position: f"{share:.0%}")
         lower.set(title="Negative log-likelihood on calib images (nats, logarithmic)", xlabel="epoch")
         _logarithmic(lower)
+        lower.set_ylim(np.exp(_limits([np.log(curve.nll) for curve in curves])))
         lower.set_xlim(1, max(2, *(curve.nll.shape[1] for curve in curves)))
         lower.xaxis.get_major_locator().set_params(integer=True)
         figure.draw_without_rendering()
@@ -77,10 +79,10 @@ def _draw(axes: "Axes", curve: Curve, values: NDArray[np.float64]) -> None:
     axes.plot(epochs, values.mean(axis=0), color=look.colour, linestyle=look.line, marker=marker)
 
 
-def _accuracy_limits(curves: Sequence[Curve]) -> tuple[float, float]:
-    """From a bit below where the slowest arm is soon after the start, so that the end can be told apart."""
-    early = [curve.accuracy[:, round(FIRST_LOOK * (curve.accuracy.shape[1] - 1)) :] for curve in curves]
-    low, high = min(float(part.min()) for part in early), max(float(part.max()) for part in early)
+def _limits(values: Sequence[NDArray[np.float64]]) -> tuple[float, float]:
+    """What an axis shows: all values from ``FITTED_FROM`` of the epochs on, with a margin."""
+    fitted = [part[:, round(FITTED_FROM * (part.shape[1] - 1)) :] for part in values]
+    low, high = min(float(part.min()) for part in fitted), max(float(part.max()) for part in fitted)
     margin = max(0.01, 0.06 * (high - low))
     return low - margin, high + margin
 

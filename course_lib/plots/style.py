@@ -9,7 +9,6 @@ Deficiency", IEEE TVCG 2009, https://doi.org/10.1109/TVCG.2009.113.
 """
 
 import io
-from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,41 +122,6 @@ def new_figure(width: float, height: float) -> "Figure":
     return figure
 
 
-def labels_beside(axes: "Axes", heights: Sequence[float], words: Sequence[str], colours: Sequence[str]) -> None:
-    """Write one label right of an axis for each curve, at its height where there is room, else as near as can be.
-
-    Args:
-        axes: Its limits and scale are final.
-        heights: Where each curve ends, in data coordinates.
-        words: The labels.
-        colours: Of the words.
-    """
-    line_height = 1.25 * 11 / 72 / (axes.get_figure().get_figheight() * axes.get_position().height)  # pyright: ignore
-    to_share = axes.transAxes.inverted().transform
-    ends = [to_share(axes.transData.transform((0, height)))[1] for height in heights]
-    for index, share in enumerate(spread_apart(np.clip(ends, 0, 1), line_height)):
-        axes.annotate(
-            words[index],
-            xy=(1, float(np.clip(ends[index], 0, 1))),
-            xytext=(1.035, share),
-            xycoords="axes fraction",
-            textcoords="axes fraction",
-            va="center",
-            fontsize=11,
-            fontweight="bold",
-            color=colours[index],
-            annotation_clip=False,
-            arrowprops={
-                "arrowstyle": "-",
-                "color": colours[index],
-                "linewidth": 0.8,
-                "shrinkA": 2,
-                "shrinkB": 0,
-                "relpos": (0, 0.5),
-            },
-        )
-
-
 def percent_ticks(axes: "Axes", *, upwards: bool) -> None:
     """Ticks at 0, 20, ..., 100 % on the axis of a share."""
     shares = np.linspace(0, 1, 6)
@@ -173,32 +137,3 @@ def points(gap: float) -> str:
     """
     rounded = f"{100 * gap:+.1f}"
     return "0.0" if rounded in ("+0.0", "-0.0") else rounded.replace("-", MINUS)
-
-
-def spread_apart(heights: Sequence[float] | np.ndarray, distance: float) -> list[float]:
-    """Move labels apart until neighbours are at least ``distance`` from each other, keeping their order.
-
-    Example:
-        >>> [round(height, 2) for height in spread_apart([0.5, 0.52, 0.9], 0.1)]
-        [0.46, 0.56, 0.9]
-    """
-    order = np.argsort(heights, kind="stable")
-    groups = [[float(heights[index])] for index in order]
-    places = [(group, float(np.mean(group))) for group in groups]
-    merged = True
-    while merged:
-        merged = False
-        for first in range(len(places) - 1):
-            (low, at_low), (high, at_high) = places[first : first + 2]
-            if at_high - at_low < distance * (len(low) + len(high)) / 2 - 1e-12:
-                both = low + high
-                places[first : first + 2] = [(both, float(np.mean(both)))]
-                merged = True
-                break
-    spread = [
-        centre + distance * (index - (len(group) - 1) / 2) for group, centre in places for index in range(len(group))
-    ]
-    moved = [0.0] * len(spread)
-    for index, height in zip(order, spread, strict=True):
-        moved[index] = height
-    return moved

@@ -43,8 +43,8 @@ READINGS = {
     ),
     "learning_curves": (
         "Learning",
-        "Lines are means over seeds, bands reach from the worst seed to the best. Nothing was chosen by these curves "
-        "on the way: the last epoch counts.",
+        "Lines are means over seeds, bands reach from the worst seed to the best. The axes fit the last three quarters "
+        "of the epochs; what is earlier may lie outside. Nothing was chosen by these curves: the last epoch counts.",
     ),
 }
 

@@ -26,7 +26,7 @@ TINY = 0.005  # of overconfidence error or signed gap: half a point
 
 
 def verdict(run: Run) -> str:
-    """What the numbers of a run say to the question, and, in a second paragraph, what they do not show."""
+    """What the numbers of a run say to the question and, in a second paragraph, what they do not show."""
     compared = comparisons(run)
     return f"{' '.join(findings(run, compared))}\n\n{' '.join(limits(run, compared))}"
 
@@ -39,8 +39,7 @@ def findings(run: Run, compared: Sequence[Comparison]) -> list[str]:
     raw = [each for each in compared if each.first == first and each.scaling == "none"]
     scaled = [each for each in compared if each.first == first and each.scaling == "temperature"]
     sentences = [_short_answer(raw, name)]
-    for second in _rivals(raw):
-        sentences.append(_evidence([each for each in raw if each.second == second], name))
+    sentences += [_evidence([each for each in raw if each.second == second], name) for second in _rivals(raw)]
     if raw:
         sentences.append(
             "Differences are paired over the same seeds and test images; brackets hold 95 % intervals, and undecided "
@@ -59,22 +58,24 @@ def _short_answer(raw: Sequence[Comparison], name: Mapping[str, str]) -> str:
 
 def _claims(raw: Sequence[Comparison], name: Mapping[str, str]) -> str:
     """What is decided about accuracy and calibration against each rival; rivals with equal findings stand together."""
-    groups: dict[tuple[str, str], list[str]] = {}
+    groups: dict[tuple[str, str, str], list[str]] = {}
     for second in _rivals(raw):
         found = {each.measure: each.finding for each in raw if each.second == second}
-        groups.setdefault((found["accuracy"], found["ece"]), []).append(name[second])
-    clauses = [_clause(accuracy, calibration, listed(rivals)) for (accuracy, calibration), rivals in groups.items()]
+        groups.setdefault((found["accuracy"], found["ece"], found["nll"]), []).append(name[second])
+    clauses = [_clause(*found, listed(rivals)) for found, rivals in groups.items()]
     return f"{name[raw[0].first]} is {'; it is '.join(clauses)}"
 
 
-def _clause(accuracy: str, calibration: str, rivals: str) -> str:
-    """One part of the short answer.
+def _clause(accuracy: str, calibration: str, nll: str, rivals: str) -> str:
+    """One part of the short answer, from findings about three measures.
 
     Example:
-        >>> _clause("better", "undecided", "ce and kd")
+        >>> _clause("better", "undecided", "better", "ce and kd")
         'more accurate than ce and kd, while calibration (ECE) is undecided'
-        >>> _clause("better", "worse", "mixup")
+        >>> _clause("better", "worse", "undecided", "mixup")
         'more accurate but worse calibrated (ECE) than mixup'
+        >>> _clause("undecided", "undecided", "better", "ce")
+        'not shown to differ from ce in accuracy or calibration (ECE), though its NLL, which counts both, is lower'
     """
     accurate = {"better": "more accurate", "worse": "less accurate"}.get(accuracy)
     calibrated = {"better": "better calibrated (ECE)", "worse": "worse calibrated (ECE)"}.get(calibration)
@@ -84,7 +85,8 @@ def _clause(accuracy: str, calibration: str, rivals: str) -> str:
         return f"{accurate} than {rivals}, while calibration (ECE) is undecided"
     if calibrated:
         return f"{calibrated} than {rivals}, while accuracy is undecided"
-    return f"not shown to differ from {rivals} in accuracy or calibration (ECE)"
+    both = {"better": ", though its NLL, which counts both, is lower", "worse": ", and its NLL is higher"}.get(nll, "")
+    return f"not shown to differ from {rivals} in accuracy or calibration (ECE){both}"
 
 
 def _evidence(against: Sequence[Comparison], name: Mapping[str, str]) -> str:
