@@ -49,7 +49,7 @@ def run(
     ] = None,
     seeds: Annotated[int | None, typer.Option(help="Students per arm and temperature.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the training images, teacher and students.")] = None,
-    limit: Annotated[int | None, typer.Option(help="Class-balanced training images to use.")] = None,
+    limit: Annotated[int | None, typer.Option(help="Class-balanced training images to use; all of other data.")] = None,
     image_size: Annotated[
         int | None, typer.Option(help="Pixels on a side of what networks see, for folders of images.")
     ] = None,
@@ -112,6 +112,8 @@ def _settings(given: dict[str, Any], resumed: Path | None) -> "RunSettings":
         base = recipes.RunSettings.from_json(read_config(resumed)["settings"])
     else:
         base = recipes.find(given["recipe"] or "demo")
+        if given["data"] not in (None, base.data):  # a recipe's limit is meant for the recipe's own data
+            base = replace(base, limit=None)
     return replace(base, **{name: value for name, value in given.items() if value is not None})
 
 

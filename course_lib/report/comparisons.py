@@ -3,7 +3,6 @@
 A difference is first minus second. Where its 95 % interval holds 0 it is undecided, however large it looks.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from course_lib.intervals import Interval, paired_difference
@@ -12,15 +11,10 @@ from course_lib.report.run import Run, headline
 from course_lib.report.tables import COLUMNS
 
 PAIRS = (("mixup_kd", "ce"), ("mixup_kd", "mixup"), ("mixup_kd", "kd"), ("kd", "ce"), ("mixup", "ce"))
-COMPARED = (
-    ("none", "accuracy"),
-    ("none", "nll"),
-    ("none", "ece"),
-    ("none", "signed_gap"),
-    ("none", "overconfidence_error"),
-    ("temperature", "nll"),
-    ("temperature", "ece"),
-)
+COMPARED = {
+    "none": ("accuracy", "nll", "ece", "signed_gap", "overconfidence_error"),
+    "temperature": ("nll", "ece"),
+}
 
 
 @dataclass(frozen=True)
@@ -83,25 +77,19 @@ def comparisons(run: Run) -> list[Comparison]:
         CourseError: If the predictions of a model are missing or damaged.
     """
     chosen = headline(run)
-    as_trained = {arm: run.predictions(arm, temperature) for arm, temperature in chosen.items()}
-    scaled = {arm: _scaled(run, arm, temperature, as_trained[arm]) for arm, temperature in chosen.items()}
-    models = {"none": as_trained, "temperature": scaled}
     return [
-        Comparison(first, second, measure, scaling, paired_difference(*both, measure))
-        for first, second in PAIRS
-        if first in chosen and second in chosen
-        for scaling, measure in COMPARED
-        if all(both := (models[scaling][first], models[scaling][second]))
+        Comparison(*pair, measure, scaling, paired_difference(first, second, measure))
+        for pair in PAIRS
+        if set(pair) <= set(chosen)
+        for scaling in ("none", "temperature")
+        for first, second in [[_models(run, arm, chosen[arm], scaling) for arm in pair]]
+        for measure in COMPARED[scaling]
     ]
 
 
-def _scaled(run: Run, arm: str, temperature: float | None, models: Sequence[Predictions]) -> list[Predictions]:
-    """The same models with their logits divided by the temperatures fitted on calib; none where one was not fitted."""
-    lines = run.lines(arm, temperature, "test", "temperature")
-    if any(line.values is None for line in lines):
-        return []
-    return [
-        replace(model, logits=model.logits.double() / line.values["scaling_temperature"])
-        for model, line in zip(models, lines, strict=True)
-        if line.values is not None
-    ]
+def _models(run: Run, arm: str, temperature: float | None, scaling: str) -> list[Predictions]:
+    """The test predictions of an arm's students, their logits divided by the temperatures fitted on calib or by 1."""
+    lines = run.lines(arm, temperature, "test", scaling)
+    models = run.predictions(arm, temperature)
+    scales = [line.values["scaling_temperature"] for line in lines if line.values]
+    return [replace(model, logits=model.logits / scale) for model, scale in zip(models, scales, strict=True)]

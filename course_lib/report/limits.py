@@ -55,5 +55,5 @@ def _images(run: Run) -> list[str]:
     if (calib := run.config["data"]["calib"]) < FEW_CALIB_IMAGES:
         sentences.append(f"With only {calib} calib images, fitted temperatures vary by chance.")
     if skipped := len(run.config["data"].get("skipped", ())):
-        sentences.append(f"{skipped} unreadable image{'s were' if skipped > 1 else ' was'} left out.")
+        sentences.append(f"Left out as unreadable: {skipped} image{'s' if skipped > 1 else ''}.")
     return sentences

@@ -153,7 +153,7 @@ def render(chapters: Sequence[Chapter]) -> str:
         columns=COLUMNS,
         as_trained=AS_TRAINED,
         after_scaling=AFTER_SCALING,
-        compared=COMPARED,
+        compared=[(scaling, measure) for scaling, measures in COMPARED.items() for measure in measures],
         words=WORDS,
         n_bins=N_BINS,
         sample_of=sample_of,
