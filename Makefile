@@ -21,7 +21,7 @@ $(READY): requirements.lock pyproject.toml
 	@touch $@
 
 demo: $(READY)   ## the whole experiment on real digits, in a minute
-	$(BIN)/course run --recipe demo --out runs/demo
+	$(BIN)/course run --recipe demo
 
 test: $(READY)   ## the tests (6 minutes at most)
 	$(BIN)/python -m pytest

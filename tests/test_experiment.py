@@ -58,8 +58,8 @@ def test_the_summary_has_a_row_for_every_model_split_and_scaling(finished):
     assert (
         list(table[0])
         == (
-            "model arm seed distillation_temperature split scaling accuracy nll brier ece signed_gap ece_over ece_under "
-            "overconfidence_error scaling_temperature"
+            "model arm seed distillation_temperature split scaling accuracy nll brier ece "
+            "signed_gap ece_over ece_under overconfidence_error scaling_temperature"
         ).split()
     )
     for row in table:
