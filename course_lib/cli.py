@@ -181,7 +181,9 @@ def _asked_to_stop() -> Iterator[Callable[[], bool]]:
 @app.command()
 def report(
     runs: Annotated[list[Path], typer.Argument(help="Run folders; several are set side by side.")],
-    out: Annotated[Path | None, typer.Option(help="Where the page goes.", show_default="RUN/report.html")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Where the page goes; needed for several.", show_default="RUN/report.html")
+    ] = None,
 ) -> None:
     """Render the report again, or of several runs together."""
     from rich.console import Console
@@ -223,7 +225,7 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print findings 
         print(examination.as_json(findings))
     else:
         examination.print_findings(findings, Console())
-    if not all(finding.ok for finding in findings if finding.needed):
+    if not examination.ready(findings):
         raise typer.Exit(1)
 
 

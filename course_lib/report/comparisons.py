@@ -48,13 +48,12 @@ class Comparison:
     @property
     def size(self) -> str:
         """The difference as it is printed, such as ``+1.20``."""
-        return f"{self._factor * self.interval.estimate:+.{self.digits}f}"
+        return self._number(self.interval.estimate)
 
     @property
     def bounds(self) -> str:
         """The interval as it is printed, such as ``[-0.40, +2.80]``."""
-        low, high = (f"{self._factor * end:+.{self.digits}f}" for end in (self.interval.low, self.interval.high))
-        return f"[{low}, {high}]"
+        return f"[{self._number(self.interval.low)}, {self._number(self.interval.high)}]"
 
     @property
     def digits(self) -> int:
@@ -64,6 +63,10 @@ class Comparison:
         if not self.interval.decided or near == 0:
             return usual
         return next((digits for digits in range(usual, 7) if round(near, digits) > 0), 7)
+
+    def _number(self, value: float) -> str:
+        """With its sign; what rounds to 0 is +0, never -0."""
+        return f"{round(self._factor * value, self.digits) + 0.0:+.{self.digits}f}"
 
     @property
     def _factor(self) -> float:

@@ -5,15 +5,10 @@ reach the same ECE by claiming too much, too little, or both.
 """
 
 import statistics
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from course_lib.report.run import Measured, Run, headline, name_of
-
-if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.table import Table
 
 
 @dataclass(frozen=True)
@@ -156,54 +151,3 @@ def sample_of(run: Run) -> str:
     seeds = seeds_of(run)
     spread = f"mean ± standard deviation over {seeds} seeds" if seeds > 1 else "1 seed"
     return f"{run.config['settings']['data']}: {run.config['data']['test']:,} test images; {spread}"
-
-
-def print_table(run: Run, console: "Console") -> None:
-    """Print the headline table as trained, and after temperature scaling.
-
-    Where the console is too narrow for one line a row, standard deviations go below their means.
-    """
-    from rich.measure import Measurement
-
-    rows = arm_table(run)
-    parts: list[tuple[str, Callable[[Row], Mapping[str, Spread] | None], Sequence[Column]]] = [
-        ("As trained", lambda row: row.as_trained, AS_TRAINED),
-        ("After temperature scaling (accuracy stays)", lambda row: row.scaled, AFTER_SCALING),
-    ]
-    for title, values, columns in parts:
-        table = _console_table(title, rows, values, columns, joint="")
-        if Measurement.get(console, console.options.update(max_width=10_000), table).maximum > console.width:
-            table = _console_table(title, rows, values, columns, joint="\n")
-        console.print(table)
-    console.print(f"{sample_of(run)}. Distilling arms: the T with the lowest calib NLL.", highlight=False, markup=False)
-
-
-def _console_table(
-    title: str,
-    rows: Sequence[Row],
-    values: Callable[[Row], Mapping[str, Spread] | None],
-    columns: Sequence[Column],
-    joint: str,
-) -> "Table":
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(
-        title=title,
-        title_justify="left",
-        title_style="bold",
-        box=box.SIMPLE_HEAD,
-        show_edge=False,
-        pad_edge=False,
-        padding=(0, 1, 0, 0),
-    )
-    table.add_column("", no_wrap=True)
-    for column in columns:
-        heading = column.heading.replace(" ", "\n") if len(column.heading) > 8 else column.heading
-        table.add_column(heading, justify="right", no_wrap=not joint)
-    for row in rows:
-        spreads = values(row)
-        cells = ["" if spreads is None else column.cell(spreads[column.measure], joint) for column in columns]
-        table.add_row(*map(Text, [row.name, *cells]))
-    return table
