@@ -92,9 +92,9 @@ def reliability_bins(confidence: Tensor, correct: Tensor, n_bins: int = N_BINS) 
         Three (n_bins,) tensors.
 
     Example:
-        >>> bins = reliability_bins(torch.tensor([0.9, 0.7]), torch.tensor([True, False]), n_bins=2)
+        >>> bins = reliability_bins(torch.tensor([0.875, 0.625]), torch.tensor([True, False]), n_bins=2)
         >>> bins.count.tolist(), bins.confidence.tolist(), bins.accuracy.tolist()
-        ([0, 2], [0.0, 0.8], [0.0, 0.5])
+        ([0, 2], [0.0, 0.75], [0.0, 0.5])
     """
     if confidence.ndim != 1 or confidence.shape != correct.shape or len(confidence) == 0:
         shapes = f"confidence {tuple(confidence.shape)}, correct {tuple(correct.shape)}"
@@ -122,7 +122,7 @@ def overconfidence_error(confidence: Tensor, correct: Tensor, n_bins: int = N_BI
     """Overconfidence, weighted by the confidence at which it happens; a float in [0, 1].
 
     Example:
-        >>> round(overconfidence_error(torch.full((2,), 0.9), torch.tensor([True, False])), 9)  # 0.9 * (0.9 - 0.5)
+        >>> round(overconfidence_error(torch.full((2,), 0.9), torch.tensor([True, False])), 6)  # 0.9 * (0.9 - 0.5)
         0.36
     """
     bins = reliability_bins(confidence, correct, n_bins)

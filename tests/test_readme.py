@@ -39,7 +39,9 @@ def test_every_file_that_the_readme_names_is_there():
 
 def test_make_demo_and_make_test_do_what_the_readme_says():
     for target, command in (("demo", "course run --recipe demo"), ("test", "python -m pytest")):
-        said = subprocess.run(["make", "--dry-run", target], cwd=ROOT, capture_output=True, text=True, check=True)
+        said = subprocess.run(
+            ["make", "--no-print-directory", "--dry-run", target], cwd=ROOT, capture_output=True, text=True, check=True
+        )
         assert said.stdout.strip().splitlines()[-1].endswith(command)
 
 
