@@ -1,13 +1,17 @@
 import csv
+import io
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
+from PIL import Image
 from rich.console import Console
 
 from course_lib import experiment, files
 from course_lib.errors import CourseError
 from course_lib.experiment.jobs import jobs_of
+from course_lib.models import build
 from course_lib.recipes import find
 
 TINY = replace(find("demo"), student="cnn2", teacher="cnn4", limit=64, epochs=2, seeds=2, temperatures=(1.0, 2.5))
@@ -159,3 +163,42 @@ def test_a_diverging_training_says_which_model_and_what_to_change(tmp_path):
 def test_a_finished_model_loads_without_executing_code(finished):
     tensors, words = files.load_tensors(finished / "models" / "ce-seed0.safetensors")
     assert tensors and json.loads(words["history"])[-1]["epoch"] == TINY.epochs
+
+
+@pytest.fixture
+def small_folder(tmp_path):
+    """Two classes of 60 and 8 drawn photographs; one training image cannot be read."""
+    rng = np.random.default_rng(0)
+    for split, n in (("train", 60), ("val", 8)):
+        for name in ("cat", "dog"):
+            (tmp_path / "pets" / split / name).mkdir(parents=True)
+            for i in range(n):
+                pixels = rng.integers(0, 256, (16, 16, 3), dtype=np.uint8)
+                Image.fromarray(pixels).save(tmp_path / "pets" / split / name / f"{i:02}.png")
+    (tmp_path / "pets" / "train" / "dog" / "33.png").write_bytes(b"no picture")
+    return tmp_path / "pets"
+
+
+def test_few_calib_images_and_unreadable_ones_are_warned_of(small_folder, tmp_path):
+    console = Console(record=True, width=200, quiet=False, file=io.StringIO())
+    pets = {"data": str(small_folder), "limit": None, "skip_unreadable": True, "batch_size": 32}
+    settings = replace(TINY, **pets, arms=("ce",), seeds=1, epochs=1)
+    experiment.run(settings, tmp_path / "run", habits=experiment.Habits(console))
+    said = console.export_text()
+    assert "calib images: fitted temperatures will vary by chance" in said
+    assert "1 unreadable images are left out" in said and "33.png" in said
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert [path.endswith("33.png") for path in config["data"]["skipped"]] == [True]
+
+
+def test_an_unreadable_image_stops_a_run_before_anything_is_written(small_folder, tmp_path):
+    settings = replace(TINY, data=str(small_folder), limit=None, batch_size=32)
+    with pytest.raises(CourseError, match=r"33\.png.*--skip-unreadable"):
+        experiment.run(settings, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_network_that_comes_with_other_classes_is_refused(finished):
+    weights = finished / "models" / "teacher.safetensors"
+    with pytest.raises(CourseError, match=r"10.*3|3.*10"):
+        build(f"cnn4@{weights}", 3, 1, seed=0)
