@@ -45,7 +45,7 @@ test-oldest:     ## the tests on the lowest versions that pyproject.toml allows
 	$(PYTHON) -m venv --clear $(OLDEST)
 	$(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check uv
 	$(OLDEST)/bin/uv pip install --quiet --python $(OLDEST)/bin/python --resolution lowest-direct -e '.[dev]'
-	$(OLDEST)/bin/python -m pytest
+	$(OLDEST)/bin/python -m pytest -W default::DeprecationWarning  # old releases beside new ones they could not know
 
 lock: $(READY)   ## pin the newest releases again
 	$(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --python-version 3.11 --extra dev pyproject.toml --upgrade -o requirements.lock
