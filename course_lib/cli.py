@@ -70,7 +70,7 @@ def run(
         bool | None,
         typer.Option("--teacher-unseen", help="The teacher's weights never saw the training images used here."),
     ] = None,
-    save_every: Annotated[float, typer.Option(help="Seconds between saved states.")] = 20.0,
+    save_every: Annotated[float, typer.Option(min=0, help="Seconds between saved states.")] = 20.0,
 ) -> None:
     """Train teacher and students, measure, write a report."""
     given = {
@@ -237,9 +237,8 @@ def main() -> None:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(MISTAKE)
     except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise
-        print(f"error: no space left on the device: {error.filename or 'a file'} was not written", file=sys.stderr)
+        place = f": {error.filename}" if error.filename else ""
+        print(f"error: {error.strerror or error}{place}. Nothing is left half-written", file=sys.stderr)
         sys.exit(MISTAKE)
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)

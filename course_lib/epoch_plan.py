@@ -6,6 +6,7 @@ same way; and a teacher's logits of an epoch can be kept and used again. Each ki
 that another alpha changes the lambdas and nothing else.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,8 +39,8 @@ class PlanSettings:
         if self.batch_size < 1 or self.batch_size % self.mixing_block:
             advice = f"choose a multiple of {self.mixing_block}"
             raise CourseError(f"batch size {self.batch_size} cannot be cut into mixing blocks: {advice}")
-        if not self.alpha > 0:
-            raise CourseError(f"alpha must be positive, got {self.alpha}: 1 draws lambda uniformly")
+        if not 0 < self.alpha < math.inf:
+            raise CourseError(f"alpha must be positive and finite, got {self.alpha}: 1 draws lambda uniformly")
 
     def steps(self, n_images: int) -> int:
         """Steps in one epoch of ``n_images`` images: whole batches only."""

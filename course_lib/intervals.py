@@ -13,12 +13,14 @@ are few, which is the truth: with 500 images a perfectly calibrated model shows 
 
 Sources: the bounded-bias interval follows Armstrong and Kolesar, "Simple and honest confidence intervals", Quantitative
 Economics 2020, https://arxiv.org/abs/1606.01200; the bias of ECE, Brocker, "Estimating reliability and resolution of
-probability forecasts", 2012, https://doi.org/10.1007/s00382-011-1191-1. The construction for ECE is ours.
+probability forecasts", 2012, https://doi.org/10.1007/s00382-011-1191-1; the added answers, Agresti and Coull,
+"Approximate is better than exact", The American Statistician 1998, https://doi.org/10.1080/00031305.1998.10480550. The
+construction for ECE is ours.
 """
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
@@ -30,6 +32,7 @@ from course_lib.predictions import Predictions, confidence_and_correct
 LEVEL = 0.95
 ADDITIVE = ("accuracy", "nll", "brier", "signed_gap")
 BINNED = ("ece", "overconfidence_error")
+IMAGES_AT_ONCE = 2**20  # of simulated test sets: 8 MB a column
 
 
 @dataclass(frozen=True)
@@ -84,25 +87,64 @@ def _parts(logits: Tensor, labels: Tensor, name: str) -> _Parts:
     return _Parts(images.mean().item(), images, bias=0.0)
 
 
-def _binned_parts(confidence: Tensor, correct: Tensor, name: str, n_bins: int) -> _Parts:
-    """ECE or overconfidence error, made linear around the gaps that were seen.
+@dataclass(frozen=True)
+class _BinSums:
+    """Sums over the images of each bin, of one test set or of several; each (..., n_bins) float64."""
 
-    The spread of a bin's gap is the larger of what was seen and what calibrated answers would have: a bin in which
-    every answer was right is not free of noise.
-    """
+    count: Tensor
+    residual: Tensor  # confidence minus correct
+    squared: Tensor  # its square
+    calibrated: Tensor  # confidence (1 - confidence), the variance of a calibrated answer
+    right: Tensor
+
+    @property
+    def weight(self) -> Tensor:
+        """Share of the images of its set."""
+        return self.count / self.count.sum(-1, keepdim=True)
+
+    @property
+    def filled(self) -> Tensor:
+        """Count, and 1 where there is none, to divide by."""
+        return self.count.clamp_min(1)
+
+    @property
+    def gap(self) -> Tensor:
+        """Mean confidence minus accuracy."""
+        return self.residual / self.filled
+
+    @property
+    def variance(self) -> Tensor:
+        """Variance of a residual in its bin, as it was seen."""
+        return (self.squared / self.filled - self.gap**2).clamp_min(0)
+
+    @property
+    def bias(self) -> Tensor:
+        """How much of each bin's share of the ECE may be noise.
+
+        The bias is largest where the true gap is 0, so the variance is at least that of calibrated answers.
+        """
+        variance = torch.maximum(self.variance, self.calibrated / self.filled)
+        return self.weight * (variance / self.filled).sqrt() * math.sqrt(2 / math.pi)
+
+
+def _bin_sums(place: Tensor, confidence: Tensor, correct: Tensor, bins: int) -> _BinSums:
+    confidence, right = confidence.double(), correct.double()
+    residual = confidence - right
+    summed = (torch.ones_like(right), residual, residual**2, confidence * (1 - confidence), right)
+    return _BinSums(*(torch.bincount(place, weights=each, minlength=bins) for each in summed))
+
+
+def _binned_parts(confidence: Tensor, correct: Tensor, name: str, n_bins: int) -> _Parts:
+    """ECE or overconfidence error, made linear around the gaps that were seen."""
     bins = reliability_bins(confidence, correct, n_bins)
     index = bin_index(confidence, n_bins)
-    residual = confidence.double() - correct.double()
-    sums = [torch.bincount(index, weights=w, minlength=n_bins) for w in (residual**2, confidence * (1 - confidence))]
-    filled = bins.count.clamp_min(1)
-    variance = torch.maximum(sums[0] / filled - bins.gap**2, sums[1] / filled).clamp_min(0)
-    noise = (bins.weight * (variance / filled).sqrt()) * math.sqrt(2 / math.pi)
+    bias = _bin_sums(index, confidence, correct, n_bins).bias
     if name == "ece":
-        factor, bias = bins.gap.sign(), noise.sum().item()
+        factor = bins.gap.sign()
     else:  # only the positive half of the noise counts, at the confidence of its bin
-        factor, bias = bins.confidence * (bins.gap > 0), (bins.confidence * noise).sum().item() / 2
+        factor, bias = bins.confidence * (bins.gap > 0), bins.confidence * bias / 2
     value = (bins.weight * factor * bins.gap).sum().item()
-    return _Parts(value, factor[index] * residual, bias)
+    return _Parts(value, factor[index] * (confidence.double() - correct.double()), bias.sum().item())
 
 
 def _t_quantile(degrees_of_freedom: float) -> float:
@@ -122,11 +164,27 @@ def ece_interval(confidence: Tensor, correct: Tensor, n_bins: int = N_BINS) -> I
 
     Returns:
         The plug-in value and an interval for the ECE that endless images would show in the same bins.
+
+    Raises:
+        ValueError: If the arrays do not pair, or hold fewer than 2 images.
     """
-    parts = _binned_parts(confidence, correct, "ece", n_bins)
-    n = len(parts.images)
-    reach = _t_quantile(n - 1) * parts.images.std().item() / math.sqrt(n)
-    return Interval(parts.value, max(0.0, parts.value - parts.bias - reach), parts.value + reach)
+    if confidence.ndim != 1 or confidence.shape != correct.shape or len(confidence) < 2:
+        shapes = f"confidence {tuple(confidence.shape)}, correct {tuple(correct.shape)}"
+        raise ValueError(f"confidence and correct must both be (N,), N at least 2, got {shapes}")
+    sums = _bin_sums(bin_index(confidence, n_bins), confidence, correct, n_bins)
+    return Interval(*(end.item() for end in _ece_and_ends(sums)))
+
+
+def _ece_and_ends(sums: _BinSums) -> tuple[Tensor, Tensor, Tensor]:
+    """Plug-in ECE of each test set, and the ends of its interval; each (...)."""
+    n = int(sums.count.sum(-1).max())
+    ece = (sums.weight * sums.gap.abs()).sum(-1)
+    # A bin in which every answer was right is not free of noise: Agresti and Coull add 2 right and 2 wrong answers.
+    share_right = (sums.right + 2) / (sums.count + 4)
+    variance = torch.maximum(sums.variance, share_right * (1 - share_right))
+    spread = (sums.weight * (variance + sums.gap**2)).sum(-1) - ece**2  # within bins, and between them
+    reach = _t_quantile(n - 1) * (spread / (n - 1)).sqrt()
+    return ece, (ece - sums.bias.sum(-1) - reach).clamp_min(0), ece + reach
 
 
 def paired_difference(first: Sequence[Predictions], second: Sequence[Predictions], name: str) -> Interval:
@@ -195,15 +253,17 @@ def ece_interval_coverage(
     bins = reliability_bins(confidence, correct, n_bins)
     noise = bins.accuracy * (1 - bins.accuracy) / bins.count.clamp_min(1)
     kept = 1 - (noise / bins.gap.square().clamp_min(1e-12)).clamp(0, 1)
-    sure = confidence.double().numpy()
-    place = bin_index(confidence, n_bins).numpy()
-    right = np.clip(sure - (bins.gap * kept).numpy()[place], 0, 1)
-    gaps = np.bincount(place, weights=sure - right, minlength=n_bins)
-    truth = np.abs(gaps).sum() / len(sure)
-    held = 0
-    for _ in range(replications):
-        rows = rng.integers(len(sure), size=len(sure))
-        answers = rng.random(len(sure)) < right[rows]
-        interval = ece_interval(torch.from_numpy(sure[rows]), torch.from_numpy(answers), n_bins)
-        held += interval.low <= truth <= interval.high
+    confidence, place, n = confidence.double(), bin_index(confidence, n_bins), len(confidence)
+    chance = (confidence - (bins.gap * kept)[place]).clamp(0, 1)
+    truth = torch.bincount(place, weights=confidence - chance, minlength=n_bins).abs().sum().item() / n
+    held, at_once = 0, max(1, IMAGES_AT_ONCE // n)
+    for start in range(0, replications, at_once):
+        sets = min(at_once, replications - start)
+        rows = torch.from_numpy(rng.integers(n, size=sets * n))
+        correct = torch.from_numpy(rng.random(sets * n)) < chance[rows]
+        bin_of_set = place[rows] + n_bins * torch.arange(sets).repeat_interleave(n)
+        sums = _bin_sums(bin_of_set, confidence[rows], correct, sets * n_bins)
+        per_set = _BinSums(*(getattr(sums, field.name).view(sets, n_bins) for field in fields(sums)))
+        _, low, high = _ece_and_ends(per_set)
+        held += int(((low <= truth) & (truth <= high)).sum())
     return held / replications

@@ -12,6 +12,7 @@ https://arxiv.org/abs/1503.02531, section 2. The paper that this toolkit teaches
 trains its students with ``label_weight = 0``.
 """
 
+import math
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -91,8 +92,10 @@ class Supervision:
             raise CourseError(
                 f"label weight must lie in [0, 1], got {self.label_weight}: 0 learns from the teacher only"
             )
-        if not self.temperature > 0:
-            raise CourseError(f"temperature must be positive, got {self.temperature}: usual values are 1, 2, 4, 8")
+        if not 0 < self.temperature < math.inf:
+            raise CourseError(
+                f"temperature must be positive and finite, got {self.temperature}: usual values are 1, 2, 4, 8"
+            )
 
     def __call__(self, student_logits: Tensor, teacher_logits: Tensor | None, targets: Tensor) -> dict[str, Tensor]:
         """The named, weighted parts of the loss; their sum is what is minimised.

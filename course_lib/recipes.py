@@ -1,5 +1,6 @@
 """recipes: frozen settings of whole runs, each with its source and its cost."""
 
+import math
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -85,8 +86,10 @@ class RunSettings:
         for name in ("epochs", "seeds", "batch_size", "limit", "image_size"):
             if getattr(self, name) is not None and getattr(self, name) < 1:
                 raise CourseError(f"{name.replace('_', ' ')} must be at least 1, got {getattr(self, name)}")
-        if not self.learning_rate > 0:
-            raise CourseError(f"learning rate must be positive, got {self.learning_rate}: 0.05 to 0.1 is usual")
+        if not 0 < self.learning_rate < math.inf:
+            raise CourseError(
+                f"learning rate must be positive and finite, got {self.learning_rate}: 0.05 to 0.1 is usual"
+            )
         self.plan(shift=0, flip=False)
         for temperature in self.temperatures:
             Supervision(self.label_weight, temperature)

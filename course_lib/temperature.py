@@ -13,6 +13,7 @@ https://arxiv.org/abs/1706.04599, section 4.2.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 from torch import Tensor
 
@@ -56,11 +57,36 @@ class TemperatureFit:
         return self.slopes[0] < 0 < self.slopes[1]
 
 
-def nll_at_temperature(logits: Tensor, labels: Tensor, temperature: float) -> float:
-    """Negative log-likelihood of ``softmax(logits / temperature)``; (N, K) and (N,) to nats."""
+def scaled_logits(logits: Tensor, temperature: float) -> Tensor:
+    """Logits over a temperature, moved in each row so that the largest is 0.
+
+    The move changes no probability. It keeps digits that a large common offset would cost, and scaled logits from
+    being taken for probabilities: ``[[2, 0], [0, 2]]`` over 2 would otherwise have rows that sum to 1.
+
+    Args:
+        logits: (N, K) float.
+        temperature: Above 0.
+
+    Returns:
+        (N, K) float64.
+
+    Raises:
+        ValueError: If the temperature is not positive.
+
+    Example:
+        >>> import torch
+        >>> scaled_logits(torch.tensor([[2.0, 0.0]]), 2.0)
+        tensor([[ 0., -1.]], dtype=torch.float64)
+    """
     if not temperature > 0:
         raise ValueError(f"temperature must be positive, got {temperature}")
-    return negative_log_likelihood(logits.double() / temperature, labels)
+    return _centred(logits).div_(temperature)
+
+
+def nll_at_temperature(logits: Tensor, labels: Tensor, temperature: float) -> float:
+    """Negative log-likelihood of ``softmax(logits / temperature)``; (N, K) and (N,) to nats."""
+    check_logits(logits, labels)
+    return negative_log_likelihood(scaled_logits(logits, temperature), labels)
 
 
 def nll_slope(logits: Tensor, labels: Tensor, inverse_temperature: float) -> float:
@@ -125,6 +151,7 @@ def find_temperature(logits: Tensor, labels: Tensor) -> TemperatureFit:
         reason = "every row is constant: no temperature changes the probabilities"
         return TemperatureFit(1.0, False, reason, (LOWEST, HIGHEST), (0.0, 0.0), 0.0, evaluations=0)
 
+    @cache  # Brent's method asks for the ends again
     def slope(log_t: float) -> float:
         return -math.exp(-log_t) * _slope(centred, labels, math.exp(-log_t))
 

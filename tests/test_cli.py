@@ -88,14 +88,57 @@ def test_runs_are_numbered_and_a_finished_one_resumes_from_its_folder_alone(comm
         (["--device", "tpu"], "auto, cpu or cuda"),
         (["--resume"], "--out"),
         (["--resume", "--out", "nowhere"], "holds no run"),
-        (["--temperature", "0"], "temperature must be positive"),
+        (["--temperature", "0"], "temperature must be positive and finite"),
         (["--limit", "100000"], "limit"),
         (["--batch-size", "2000"], "larger than the training split"),
         (["--data", "./missing"], "missing"),
+        (["--temperature", "inf"], "positive and finite"),
+        (["--image-size", "16"], "for folders of images"),
+        (["--teacher", "cnn4@absent.pt"], "no file absent.pt"),
     ],
 )
 def test_a_mistake_ends_in_one_message_with_the_way_out(command, tmp_path, arguments, message):
     assert message in mistake(command("run", *arguments))
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.fixture
+def finished(command, tmp_path):
+    assert command(*TINY, "--arms", "ce", "--out", "run")[0] == 0
+    return tmp_path / "run"
+
+
+@pytest.mark.parametrize("content", ["{broken", "[]", '{"settings": 1}', ""])
+def test_a_damaged_configuration_is_refused(command, finished, content):
+    (finished / "config.json").write_text(content)
+    assert "config.json" in mistake(command("run", "--resume", "--out", "run"))
+    assert "run" in mistake(command("report", "run"))
+
+
+@pytest.mark.parametrize("name", ["models/ce-seed0", "predictions/ce-seed0-test"])
+def test_a_damaged_file_of_a_run_is_named_and_deleting_it_mends_the_run(command, finished, name):
+    path = finished / f"{name}.safetensors"
+    before = path.read_bytes()
+    path.write_bytes(before[:300])
+    assert f"delete {path.relative_to(finished.parent)} and resume" in mistake(
+        command("run", "--resume", "--out", "run")
+    )
+    path.unlink()
+    assert command("run", "--resume", "--out", "run")[0] == 0
+    assert path.read_bytes() == before
+
+
+def test_a_place_that_cannot_be_written_is_named(command, tmp_path):
+    (tmp_path / "afile").write_text("mine")
+    assert "afile" in mistake(command(*TINY, "--out", "afile"))
+    assert "afile" in mistake(command(*TINY, "--out", "afile/run"))
+    assert (tmp_path / "afile").read_text() == "mine"
+
+
+@pytest.mark.verify
+def test_a_network_that_cannot_take_the_images_is_refused_before_any_work(command, tmp_path):
+    said = mistake(command("run", "--teacher", "torchvision:vit_b_16"))
+    assert "cannot take images of 1x8x8" in said and "--image-size" in said
     assert not (tmp_path / "runs").exists()
 
 

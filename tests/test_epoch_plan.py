@@ -83,7 +83,7 @@ def test_partners_are_uniform_inside_their_block():
     [
         (lambda: PlanSettings(batch_size=40), "multiple of 32"),
         (lambda: PlanSettings(batch_size=0), "multiple of 32"),
-        (lambda: PlanSettings(batch_size=32, alpha=0.0), "alpha must be positive"),
+        (lambda: PlanSettings(batch_size=32, alpha=0.0), "alpha must be positive and finite"),
         (lambda: draw_epoch(PlanSettings(64), 0, 0, 63), "larger than the training split of 63"),
     ],
 )

@@ -31,13 +31,13 @@ def test_the_papers_student_sees_no_labels_and_uniform_lambdas():
         ({"arms": ()}, "at least one"),
         ({"arms": ("ce", "ce")}, "each once"),
         ({"temperatures": (1.0, 1.0)}, "each once"),
-        ({"temperatures": (0.0,)}, "temperature must be positive"),
+        ({"temperatures": (0.0,)}, "temperature must be positive and finite"),
         ({"label_weight": 2.0}, "label weight must lie in"),
         ({"seeds": 0}, "seeds must be at least 1"),
         ({"epochs": 0}, "epochs must be at least 1"),
         ({"limit": 0}, "limit must be at least 1"),
-        ({"learning_rate": 0.0}, "learning rate must be positive"),
-        ({"alpha": -1.0}, "alpha must be positive"),
+        ({"learning_rate": 0.0}, "learning rate must be positive and finite"),
+        ({"alpha": -1.0}, "alpha must be positive and finite"),
     ],
 )
 def test_what_cannot_be_run_is_refused_before_any_work(change, message):

@@ -7,6 +7,8 @@ is read once, at the end. Only the chosen images are decoded.
 from collections.abc import Callable
 from pathlib import Path
 
+from torch import Tensor
+
 from course_lib.data.folders import list_folder
 from course_lib.data.named import GET, READERS, data_folder, find, folder_names
 from course_lib.data.pixels import read_splits
@@ -50,6 +52,8 @@ def load(
     """
     pools = _open(source, download)
     _check(pools)
+    if image_size is not None and isinstance(pools.train.images, Tensor):
+        raise CourseError(f"--image-size is for folders of images; those of {source} keep their size")
     train, calib = carve(pools.train.labels, len(pools.class_names), limit)
     return read_splits(pools, train, calib, image_size, skip_unreadable, on_progress)
 

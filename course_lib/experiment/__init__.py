@@ -103,6 +103,8 @@ def run(
         moments = channel_moments(splits.train)
         roles = {"student": settings.student} | ({"teacher": settings.teacher} if settings.needs_teacher else {})
         networks = {role: network_of(name, splits, *moments, seed=0) for role, name in roles.items()}
+        for name, network in zip(roles.values(), networks.values(), strict=True):
+            _try_out(network, name, splits)
         jobs = jobs_of(settings, teacher_trains="teacher" in networks and networks["teacher"].weights != "outside")
         config = config_of(settings, splits, networks, torch_device, command)
         folder = RunFolder.open(destination, config, resume=resume, console=habits.console)
@@ -205,6 +207,18 @@ class _Work:
                 raise Interrupted
 
         return after_step
+
+
+def _try_out(network: Network, name: str, splits: data.Splits) -> None:
+    """Show a network two images before any work is done; some take only images of one size."""
+    stored = splits.calib.images[:2]
+    try:
+        with torch.inference_mode():
+            network.eval()(View.of(tuple(splits.calib.images.shape)).centre(stored))
+    except (AssertionError, RuntimeError, ValueError) as error:
+        shape = "x".join(map(str, stored.shape[1:]))
+        reason = str(error).strip().splitlines()[0]
+        raise CourseError(f"{name} cannot take images of {shape}: {reason} (folders: try --image-size)") from error
 
 
 def _warn_about(splits: data.Splits, console: Console) -> None:

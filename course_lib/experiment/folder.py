@@ -95,15 +95,16 @@ class RunFolder:
 
     def is_finished(self, model: str) -> bool:
         """Whether a model is done; its learning curve is then taken up."""
-        if not self.model_path(model).exists():
+        path = self.model_path(model)
+        if not path.exists() or not all(self._predictions_path(model, split).exists() for split in ("calib", "test")):
             return False
-        self._curves[model] = json.loads(load_tensors(self.model_path(model))[1]["history"])
+        self._curves[model] = json.loads(_load_or_advise(path)[1]["history"])
         return True
 
     def state_of(self, model: str) -> State | None:
         """The saved state of a model in training."""
         path = self._state_path(model)
-        return load_tensors(path) if path.exists() else None
+        return _load_or_advise(path) if path.exists() else None
 
     def save_state(self, job: Job, state: State, seconds: float) -> None:
         """Keep the state of a model in training, and its learning curve so far."""
@@ -112,7 +113,11 @@ class RunFolder:
 
     def predictions(self, model: str, split: str) -> Predictions:
         """The logits of a finished model."""
-        return Predictions.load(self._predictions_path(model, split))
+        path = self._predictions_path(model, split)
+        try:
+            return Predictions.load(path)
+        except CourseError as error:
+            raise CourseError(f"{error}\n{_ADVICE.format(path)}") from error
 
     def save_predictions(self, predictions: Predictions) -> None:
         """Keep the logits of a model on one split."""
@@ -136,6 +141,16 @@ class RunFolder:
         write_atomically(self.path / "metrics.jsonl", "".join(f"{line}\n" for line in lines))
 
 
+_ADVICE = "delete {} and resume: what it held is made again"
+
+
+def _load_or_advise(path: Path) -> State:
+    try:
+        return load_tensors(path)
+    except CourseError as error:
+        raise CourseError(f"{error}\n{_ADVICE.format(path)}") from error
+
+
 def read_config(path: Path) -> dict[str, Any]:
     """The configuration of a run folder.
 
@@ -143,8 +158,11 @@ def read_config(path: Path) -> dict[str, Any]:
         CourseError: If there is none, or it cannot be read.
     """
     try:
-        return json.loads((path / "config.json").read_text())
-    except FileNotFoundError:
+        config = json.loads((path / "config.json").read_text())
+    except (FileNotFoundError, NotADirectoryError):
         raise CourseError(f"{path} holds no run (no config.json): start one without --resume") from None
     except (OSError, ValueError) as error:
-        raise CourseError(f"cannot read {path / 'config.json'}: {error}") from error
+        raise CourseError(f"cannot read {path / 'config.json'}: {error}. Start again with another --out") from error
+    if not isinstance(config, dict) or not {"settings", "data", "environment"} <= set(config):
+        raise CourseError(f"{path / 'config.json'} was not written by `course run`: name another --out")
+    return config

@@ -43,6 +43,8 @@ def load_weights(network: Network, path: Path) -> None:
 
 
 def _read(path: Path) -> dict[str, Tensor]:
+    if not path.is_file():
+        raise CourseError(f"there is no file {path} to take weights from")
     if path.suffix == ".safetensors":
         return load_tensors(path)[0]
     try:

@@ -1,7 +1,7 @@
 """ece: an interval for the ECE of each headline row, where one can be trusted.
 
-Plug-in ECE is biased upward, and on few images no interval covers the truth as often as it says. Before one is printed,
-a simulation on the model's own confidences asks how often such intervals hold the true ECE; under 90 % none is printed.
+Plug-in ECE is biased upward, and an interval that ignores this misses the truth. Ours does not; yet before one is
+printed, a simulation on the model's own confidences asks how often such intervals hold the truth; under 90 % none is.
 """
 
 from collections.abc import Sequence
