@@ -17,7 +17,7 @@ from course_lib import plots
 from course_lib.calibration import Measures, measure
 from course_lib.errors import CourseError
 from course_lib.predictions import check_logits, log_of_probs
-from course_lib.temperature import TemperatureFit, find_temperature
+from course_lib.temperature import TemperatureFit, find_temperature, scaled_logits
 
 NO_SCALED = (
     "There are no calib_logits and calib_labels, so no temperature is fitted: "
@@ -85,12 +85,14 @@ def measure_file(path: Path, *, probs: bool = False) -> FileResult:
     if calib_logits.shape == logits.shape and torch.equal(calib_logits, logits):
         raise CourseError(f"{path}: calib_logits are the logits themselves; the temperature needs other images")
     fit = find_temperature(calib_logits, calib_labels)
-    return FileResult(logits, labels, measure(logits, labels), fit, measure(logits / fit.temperature, labels))
+    return FileResult(
+        logits, labels, measure(logits, labels), fit, measure(scaled_logits(logits, fit.temperature), labels)
+    )
 
 
 def draw(result: FileResult, path: Path) -> Path:
     """Write the reliability diagram of a file, before and after scaling."""
-    scaled = None if result.fit is None else result.logits / result.fit.temperature
+    scaled = None if result.fit is None else scaled_logits(result.logits, result.fit.temperature)
     plots.save(plots.reliability_of_one(result.logits, result.labels, scaled), path)
     return path
 

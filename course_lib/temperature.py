@@ -13,7 +13,6 @@ https://arxiv.org/abs/1706.04599, section 4.2.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 
 from torch import Tensor
 
@@ -151,7 +150,6 @@ def find_temperature(logits: Tensor, labels: Tensor) -> TemperatureFit:
         reason = "every row is constant: no temperature changes the probabilities"
         return TemperatureFit(1.0, False, reason, (LOWEST, HIGHEST), (0.0, 0.0), 0.0, evaluations=0)
 
-    @cache  # Brent's method asks for the ends again
     def slope(log_t: float) -> float:
         return -math.exp(-log_t) * _slope(centred, labels, math.exp(-log_t))
 

@@ -1,10 +1,12 @@
 import math
+from dataclasses import fields
 
 import numpy as np
 import pytest
 import torch
 from scipy import stats
 
+from course_lib.calibration import bin_index
 from course_lib.intervals import ADDITIVE, BINNED, ece_interval, ece_interval_coverage, paired_difference
 from course_lib.predictions import Predictions
 
@@ -61,13 +63,39 @@ def test_unpaired_predictions_are_refused():
 
 
 def test_an_ece_interval_reaches_down_by_the_bias_of_a_bin_worked_by_hand():
-    # One filled bin, 100 answers at 0.8, 90 right: gap -0.1, calibrated spread sqrt(0.8 * 0.2) the larger one.
+    # One filled bin, 100 answers at 0.8, 90 right: gap -0.1. The bias takes the larger variance, 0.8 * 0.2 of
+    # calibrated answers against 0.9 * 0.1; the reach that of 92 right among 104, as 2 right and 2 wrong are added.
     confidence, correct = torch.full((100,), 0.8, dtype=torch.float64), torch.arange(100) < 90
     noise = math.sqrt(0.16 / 100) * math.sqrt(2 / math.pi)
-    reach = stats.t.ppf(0.975, 99) * math.sqrt(0.09 / 99)
+    reach = stats.t.ppf(0.975, 99) * math.sqrt(92 / 104 * 12 / 104 / 99)
     interval = ece_interval(confidence, correct)
     assert interval.estimate == pytest.approx(0.1)
     assert (interval.low, interval.high) == pytest.approx((0.1 - noise - reach, 0.1 + reach))
+
+
+@pytest.mark.parametrize("n", [20, 100, 300])
+@pytest.mark.parametrize("sure", [0.5, 0.95, 0.999, 1.0])
+def test_with_one_confidence_the_exact_coverage_is_at_least_nine_tenths(n, sure):
+    """No simulation: the number of right answers is binomial, so the coverage is a sum over its n + 1 values."""
+    confidence = torch.full((n,), sure, dtype=torch.float64)
+    intervals = [ece_interval(confidence, torch.arange(n) < right) for right in range(n + 1)]
+    low, high = np.array([(i.low, i.high) for i in intervals]).T
+    for chance in (0.05, 0.3, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.9995, 1.0):
+        truth = abs(sure - chance)
+        held = (low - 1e-12 <= truth) & (truth <= high + 1e-12)
+        assert stats.binom.pmf(np.arange(n + 1), n, chance) @ held >= 0.9
+
+
+def test_answers_that_are_all_right_leave_room_for_doubt():
+    interval = ece_interval(torch.ones(100, dtype=torch.float64), torch.ones(100, dtype=torch.bool))
+    assert interval.estimate == interval.low == 0
+    assert 0.01 < interval.high < 0.05
+
+
+@pytest.mark.parametrize(("confidence", "correct"), [([0.9], [True]), ([0.9, 0.8], [True])])
+def test_arrays_that_give_no_interval_are_refused(confidence, correct):
+    with pytest.raises(ValueError, match="N at least 2"):
+        ece_interval(torch.tensor(confidence), torch.tensor(correct))
 
 
 def calibrated_but_for(true_ece, n, rng):
@@ -110,10 +138,23 @@ def test_the_simulation_of_coverage_finds_what_it_should():
 def test_the_simulation_of_coverage_would_notice_a_bad_interval(monkeypatch):
     from course_lib import intervals
 
-    too_short = lambda c, a, n_bins: intervals.Interval(v := intervals._binned_parts(c, a, "ece", n_bins).value, v, v)  # noqa: E731
-    monkeypatch.setattr(intervals, "ece_interval", too_short)
+    whole = intervals._ece_and_ends
+    monkeypatch.setattr(intervals, "_ece_and_ends", lambda sums: (whole(sums)[0],) * 3)  # no width at all
     rng = np.random.default_rng(0)
     assert ece_interval_coverage(*calibrated_but_for(0.02, 500, rng), replications=50, rng=rng) < 0.5
+
+
+def test_many_sets_at_once_have_the_ends_that_each_has_alone():
+    from course_lib.intervals import _bin_sums, _BinSums, _ece_and_ends
+
+    rng = np.random.default_rng(0)
+    sets = [calibrated_but_for(0.05, 80, rng) for _ in range(3)]
+    alone = [ece_interval(*each) for each in sets]
+    sums = [_bin_sums(bin_index(confidence), confidence, correct, 15) for confidence, correct in sets]
+    names = [field.name for field in fields(_BinSums)]
+    ends = _ece_and_ends(_BinSums(*(torch.stack([getattr(s, name) for s in sums]) for name in names)))
+    for i, interval in enumerate(alone):
+        assert [end[i].item() for end in ends] == pytest.approx([interval.estimate, interval.low, interval.high])
 
 
 @pytest.mark.verify

@@ -50,6 +50,16 @@ def test_ece_and_mce_agree_with_torchmetrics_away_from_edges(kind, seed):
         assert ours(confidence, correct) == pytest.approx(theirs.item(), abs=1e-6)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_ece_agrees_with_torchmetrics_on_saturated_logits_below_one(seed):
+    logits, labels = problem("saturated", seed)
+    kept = confidence_and_correct(logits, labels)[0] < 1 - 1e-6  # it works in float32: what rounds to 1 has its own bin
+    assert 20 < kept.sum() < len(kept)
+    confidence, correct = confidence_and_correct(logits[kept], labels[kept])
+    theirs = multiclass_calibration_error(logits[kept].softmax(1), labels[kept], num_classes=6, n_bins=15).item()
+    assert expected_calibration_error(confidence, correct) == pytest.approx(theirs, abs=1e-6)
+
+
 def test_torchmetrics_gives_a_confidence_of_exactly_one_a_bin_of_its_own():
     # 0.95 and 1.0 share our last bin: their gaps -0.05 and +0.5 cancel there in part. torchmetrics keeps them apart.
     confidence = torch.tensor([0.95, 0.95, 1.0, 1.0], dtype=torch.float64)

@@ -60,6 +60,21 @@ def test_at_temperature_one_the_nll_is_the_nll():
     assert nll_at_temperature(*drawn(3), 1.0) == negative_log_likelihood(*drawn(3))
 
 
+def test_scaled_logits_are_not_taken_for_probabilities():
+    logits = 2 * torch.eye(2)  # over T = 2 the rows are (1, 0) and (0, 1)
+    assert nll_at_temperature(logits, torch.tensor([0, 1]), 2.0) == pytest.approx(math.log(1 + math.exp(-1)))
+
+
+def test_a_common_offset_of_each_row_costs_no_digits():
+    logits, labels = drawn(6)
+    logits = (logits * 2**10).round() / 2**20  # so that adding the offset is exact
+    moved = logits + 2.0**30
+    assert nll_at_temperature(moved, labels, 0.003) == pytest.approx(
+        nll_at_temperature(logits, labels, 0.003), abs=1e-12
+    )
+    assert fit_temperature(moved, labels) == pytest.approx(fit_temperature(logits, labels), rel=1e-9)
+
+
 def test_constant_logits_leave_the_temperature_at_one():
     fit = find_temperature(torch.full((5, 3), 2.5), torch.tensor([0, 1, 2, 0, 1]))
     assert fit.temperature == 1.0 and not fit.at_bound and "constant" in fit.reason

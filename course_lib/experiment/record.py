@@ -17,7 +17,7 @@ from course_lib.experiment.jobs import Job
 from course_lib.models import Network, count_parameters
 from course_lib.predictions import Predictions
 from course_lib.recipes import RunSettings
-from course_lib.temperature import fit_on
+from course_lib.temperature import fit_on, scaled_logits
 
 MEASURED = (
     "accuracy",
@@ -120,6 +120,6 @@ def _row(job: Job, predictions: Predictions, scaling: str, temperature: float | 
     row = {"model": job.model, "arm": job.arm, **job.settings(), "split": predictions.split, "scaling": scaling}
     if temperature is None:
         return row
-    numbers: Measures = measure(predictions.logits.double() / temperature, predictions.labels)
+    numbers: Measures = measure(scaled_logits(predictions.logits, temperature), predictions.labels)
     values = {name: f"{asdict(numbers)[name]:.6f}" for name in MEASURED}
     return row | values | {"scaling_temperature": f"{temperature:.6g}"}

@@ -9,6 +9,7 @@ from course_lib.intervals import Interval, paired_difference
 from course_lib.predictions import Predictions
 from course_lib.report.run import Run, headline
 from course_lib.report.tables import COLUMNS
+from course_lib.temperature import scaled_logits
 
 PAIRS = (("mixup_kd", "ce"), ("mixup_kd", "mixup"), ("mixup_kd", "kd"), ("kd", "ce"), ("mixup", "ce"))
 COMPARED = {
@@ -95,4 +96,6 @@ def _models(run: Run, arm: str, temperature: float | None, scaling: str) -> list
     lines = run.lines(arm, temperature, "test", scaling)
     models = run.predictions(arm, temperature)
     scales = [line.values["scaling_temperature"] for line in lines if line.values]
-    return [replace(model, logits=model.logits / scale) for model, scale in zip(models, scales, strict=True)]
+    return [
+        replace(model, logits=scaled_logits(model.logits, scale)) for model, scale in zip(models, scales, strict=True)
+    ]
