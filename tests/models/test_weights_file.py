@@ -75,7 +75,7 @@ def test_a_pickle_that_wants_to_run_code_is_refused(tmp_path):
 
 @pytest.mark.parametrize("name", ["w.pth", "w.pt", "w.safetensors"])
 def test_a_damaged_or_missing_file_is_named(tmp_path, name):
-    with pytest.raises(CourseError, match=f"cannot read .*{name}"):
+    with pytest.raises(CourseError, match=f"no file .*{name}"):
         build(f"resnet8@{tmp_path / name}", 10, seed=0)
     (tmp_path / name).write_bytes(b"not weights")
     with pytest.raises(CourseError, match=f"cannot read .*{name}"):
