@@ -101,6 +101,10 @@ def _read(path: Path) -> dict[str, np.ndarray]:
     try:
         with np.load(path, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
+    except TypeError:
+        raise CourseError(
+            f"{path} holds one array, not an archive: save it with np.savez, logits=..., labels=..."
+        ) from None
     except FileNotFoundError:
         raise CourseError(f"no file {path}") from None
     except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
@@ -115,12 +119,12 @@ def _pair(arrays: dict[str, np.ndarray], prefix: str, path: Path, probs: bool) -
         if arrays[name].dtype.kind not in "fiu":
             raise CourseError(f"{path}: {name} must be numbers, not {arrays[name].dtype}")
     labels = arrays[f"{prefix}labels"]
-    if labels.dtype.kind == "f" and not (labels == np.round(labels)).all():
+    if labels.dtype.kind == "f" and not (np.isfinite(labels) & (labels == np.round(labels))).all():
         raise CourseError(f"{path}: {prefix}labels must be class numbers, whole and counted from 0")
     logits = torch.from_numpy(arrays[f"{prefix}logits"].astype(np.float64))
     whole = torch.from_numpy(labels.astype(np.int64))
-    logits = log_of_probs(logits) if probs else logits
     try:
+        logits = log_of_probs(logits) if probs else logits
         check_logits(logits, whole)
     except CourseError as error:
         raise CourseError(f"{path}: {error}") from error

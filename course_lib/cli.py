@@ -76,8 +76,8 @@ def run(
     given = {
         "recipe": recipe,
         "data": _absolute(data),
-        "teacher": teacher,
-        "student": student,
+        "teacher": _absolute_weights(teacher),
+        "student": _absolute_weights(student),
         "arms": tuple(arms.replace(" ", "").split(",")) if arms is not None else None,
         "temperatures": tuple(temperature) if temperature else None,
         "seeds": seeds,
@@ -101,6 +101,12 @@ def run(
 def _absolute(data: str | None) -> str | None:
     """A folder by its full path, so that a run can be resumed from anywhere; a name as it is."""
     return str(Path(data).resolve()) if data is not None and Path(data).is_dir() and os.sep in data else data
+
+
+def _absolute_weights(network: str | None) -> str | None:
+    """NAME@FILE with the full path of the file; any other name as it is."""
+    name, at, weights = (network or "").partition("@")
+    return f"{name}@{Path(weights).resolve()}" if at and Path(weights).is_file() else network
 
 
 def _settings(given: dict[str, Any], resumed: Path | None) -> "RunSettings":

@@ -86,6 +86,10 @@ class RunSettings:
         for name in ("epochs", "seeds", "batch_size", "limit", "image_size"):
             if getattr(self, name) is not None and getattr(self, name) < 1:
                 raise CourseError(f"{name.replace('_', ' ')} must be at least 1, got {getattr(self, name)}")
+        if self.batch_size < 2:
+            raise CourseError("a batch needs 2 images or more: with 1, every image would be its own partner")
+        if len({f"{temperature:g}" for temperature in self.temperatures}) < len(self.temperatures):
+            raise CourseError(f"temperatures {list(self.temperatures)} are too close to be told apart in names")
         if not 0 < self.learning_rate < math.inf:
             raise CourseError(
                 f"learning rate must be positive and finite, got {self.learning_rate}: 0.05 to 0.1 is usual"
@@ -123,8 +127,11 @@ class RunSettings:
         names = {field.name for field in fields(cls)}
         if set(values) != names:
             raise CourseError(f"settings of another version of course_lib: {sorted(set(values) ^ names)} differ")
-        sequences: dict[str, Any] = {name: tuple(values[name]) for name in ("arms", "temperatures")}
-        return cls(**(values | sequences))
+        try:
+            sequences: dict[str, Any] = {name: tuple(values[name]) for name in ("arms", "temperatures")}
+            return cls(**(values | sequences))
+        except (TypeError, ValueError) as error:
+            raise CourseError(f"settings that `course run` did not write: {error}. Name another --out") from error
 
 
 RECIPES = {

@@ -2,8 +2,9 @@
 
 A step takes a batch of the epoch plan, crops it, mixes it where the arm mixes, asks the frozen teacher about the very
 same images where the arm distils, and follows the gradient of the supervision. The last epoch counts; nothing is chosen
-on the way. Everything random comes from the plan, so the state between two steps is the weights, the momentum and a
-few sums, and a run that continues from it ends with the same bits (on one machine, build and number of threads).
+on the way. Everything random comes from the plan or, for dropout, from a seed of the step. So the state between two
+steps is the weights, the momentum and a few sums, and a run that continues from it ends with the same bits (on one
+machine, build and number of threads).
 """
 
 import json
@@ -12,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -134,11 +136,14 @@ class Trainer:
     def run(self, after_step: Callable[["Trainer"], None] = lambda trainer: None) -> None:
         """Train to the end; ``after_step`` is called between steps and may save, show or raise."""
         self.network.train()
-        while self.step < self.lesson.total_steps:
-            self._one_step()
-            if self.step % self.lesson.steps_per_epoch == 0:
-                self._close_epoch()
-            after_step(self)
+        with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
+            while self.step < self.lesson.total_steps:
+                # Dropout draws from torch's own generator: seeded anew at each step, a resumed run draws the same.
+                torch.manual_seed(int(np.random.SeedSequence([self.lesson.seed, self.step]).generate_state(1)[0]))
+                self._one_step()
+                if self.step % self.lesson.steps_per_epoch == 0:
+                    self._close_epoch()
+                after_step(self)
 
     def _one_step(self) -> None:
         settings = self.lesson.settings

@@ -1,6 +1,7 @@
 import csv
 import io
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -142,6 +143,33 @@ def test_a_folder_that_holds_a_run_is_never_overwritten(finished):
 def test_a_run_of_another_configuration_is_not_resumed(finished, change, message):
     with pytest.raises(CourseError, match=message):
         experiment.run(replace(TINY, **change), finished, resume=True)
+
+
+def test_a_folder_that_lost_its_configuration_is_not_taken_for_an_empty_one(finished, tmp_path):
+    shutil.copytree(finished, tmp_path / "copy")
+    (tmp_path / "copy" / "config.json").unlink()
+    with pytest.raises(CourseError, match="already holds a run"):
+        experiment.run(TINY, tmp_path / "copy")
+
+
+def test_changed_test_images_are_noticed_on_resume(small_folder, tmp_path):
+    (small_folder / "train" / "dog" / "33.png").unlink()
+    settings = replace(TINY, data=str(small_folder), limit=None, batch_size=32, arms=("ce",), seeds=1, epochs=1)
+    experiment.run(settings, tmp_path / "run")
+    Image.fromarray(np.zeros((16, 16, 3), np.uint8)).save(small_folder / "val" / "cat" / "00.png")
+    with pytest.raises(CourseError, match="data have changed"):
+        experiment.run(settings, tmp_path / "run", resume=True)
+
+
+def test_changed_weights_are_noticed_on_resume(finished, tmp_path):
+    weights = tmp_path / "teacher.safetensors"
+    shutil.copy(finished / "models" / "teacher.safetensors", weights)
+    settings = replace(TINY, teacher=f"cnn4@{weights}", arms=("kd",), seeds=1, temperatures=(1.0,), epochs=1)
+    experiment.run(settings, tmp_path / "run")
+    tensors, words = files.load_tensors(weights)
+    files.save_tensors(weights, {name: tensor + 1 for name, tensor in tensors.items()}, words)
+    with pytest.raises(CourseError, match="other weights"):
+        experiment.run(settings, tmp_path / "run", resume=True)
 
 
 def test_there_must_be_a_run_to_resume(tmp_path):

@@ -31,6 +31,8 @@ def test_the_papers_student_sees_no_labels_and_uniform_lambdas():
         ({"arms": ()}, "at least one"),
         ({"arms": ("ce", "ce")}, "each once"),
         ({"temperatures": (1.0, 1.0)}, "each once"),
+        ({"temperatures": (1.0, 1.0000001)}, "too close"),
+        ({"batch_size": 1}, "2 images or more"),
         ({"temperatures": (0.0,)}, "temperature must be positive and finite"),
         ({"label_weight": 2.0}, "label weight must lie in"),
         ({"seeds": 0}, "seeds must be at least 1"),

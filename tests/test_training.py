@@ -45,6 +45,12 @@ LESSON = Lesson(
 )
 
 
+def forgetful_network(seed):
+    """With dropout, which draws from torch's own generator."""
+    network = small_network(seed)
+    return nn.Sequential(*network[:-1], nn.Dropout(0.5), network[-1])
+
+
 def same_bits(first, second):
     return all(
         torch.equal(a, b) for a, b in zip(first.state_dict().values(), second.state_dict().values(), strict=True)
@@ -56,9 +62,10 @@ class Stop(Exception):
 
 
 @pytest.mark.parametrize("at", [1, 3, 4, 5, 11])
-def test_a_resumed_training_ends_with_the_same_bits(at, tmp_path):
+@pytest.mark.parametrize("build", [small_network, forgetful_network])
+def test_a_resumed_training_ends_with_the_same_bits(at, build, tmp_path):
     teacher = frozen(small_network(9))
-    whole = Trainer(small_network(1), LESSON, CPU, teacher)
+    whole = Trainer(build(1), LESSON, CPU, teacher)
     whole.run()
 
     def stop(trainer):
@@ -66,10 +73,11 @@ def test_a_resumed_training_ends_with_the_same_bits(at, tmp_path):
             files.save_tensors(tmp_path / "state.safetensors", *trainer.state())
             raise Stop
 
-    broken = Trainer(small_network(1), LESSON, CPU, teacher)
+    torch.rand(at)  # whatever else was drawn before
+    broken = Trainer(build(1), LESSON, CPU, teacher)
     with pytest.raises(Stop):
         broken.run(stop)
-    resumed = Trainer(small_network(2), LESSON, CPU, teacher)
+    resumed = Trainer(build(2), LESSON, CPU, teacher)
     resumed.restore(*files.load_tensors(tmp_path / "state.safetensors"))
     resumed.run()
     assert same_bits(whole.network, resumed.network)
@@ -142,6 +150,12 @@ def test_every_arm_of_a_seed_meets_the_same_images():
     lam, partner = torch.from_numpy(plan.lam[:32]), torch.from_numpy(plan.partner[:32])
     torch.testing.assert_close(mix(plain.seen[0][0], lam, partner), mixing.seen[0][0])
     assert all(torch.equal(a[0], b[0]) for a, b in zip(mixing.seen, labels_only.seen, strict=True))
+
+
+def test_training_leaves_torchs_global_generator_alone():
+    state = torch.random.get_rng_state()
+    Trainer(forgetful_network(1), LESSON, CPU, frozen(small_network(9))).run()
+    assert torch.equal(state, torch.random.get_rng_state())
 
 
 def test_a_teacher_in_training_mode_is_refused():

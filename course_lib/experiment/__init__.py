@@ -16,11 +16,11 @@ from rich.console import Console
 from course_lib import data
 from course_lib.augment import View
 from course_lib.errors import CourseError
-from course_lib.experiment.folder import RunFolder, csv_text
+from course_lib.experiment.folder import RunFolder, advising, csv_text
 from course_lib.experiment.jobs import Job, channel_moments, jobs_of, network_of
 from course_lib.experiment.progress import Progress
 from course_lib.experiment.record import SUMMARY_COLUMNS, config_of, peak_memory_mb, summary_rows
-from course_lib.files import load_tensors, write_atomically
+from course_lib.files import write_atomically
 from course_lib.losses import Supervision
 from course_lib.models import Network
 from course_lib.predictions import collect
@@ -116,13 +116,14 @@ def run(
             name = roles["teacher" if job.arm == "teacher" else "student"]
             network = network_of(name, splits, *moments, seed=job.seed).to(torch_device)
             if folder.is_finished(job.model):
-                network.load_state_dict(load_tensors(folder.model_path(job.model))[0])
+                folder.fill(network, job.model)
                 progress.advance(work.images_of(job))
             else:
                 work.train(job, network, teacher)
                 folder.write_metrics(jobs)
             teacher = frozen(network) if job.arm == "teacher" else teacher
-        rows = summary_rows(folder, jobs, teacher_unseen=settings.teacher_unseen)
+        own_teacher = "teacher" in networks and networks["teacher"].weights == "random"
+        rows = summary_rows(folder, jobs, scale_teacher=own_teacher or settings.teacher_unseen)
         folder.write_metrics(jobs)
         write_atomically(destination / "summary.csv", csv_text(SUMMARY_COLUMNS, rows))
 
@@ -165,7 +166,8 @@ class _Work:
         trainer = Trainer(network, self.lesson(job), self.device, teacher if job.distils else None)
         started = monotonic()
         if state := self.folder.state_of(job.model):
-            trainer.restore(*state)
+            with advising(self.folder.state_path(job.model)):
+                trainer.restore(*state)
             started -= float(state[1]["seconds"])
             self.progress.advance(trainer.step * self.settings.batch_size)
         if job.trains:

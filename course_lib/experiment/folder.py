@@ -11,7 +11,8 @@ summary.csv                written at the end
 import csv
 import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,7 @@ class RunFolder:
                 are not those of ``config``.
         """
         folder = cls(path)
-        there = (path / "config.json").exists()
+        there = any((path / name).exists() for name in ("config.json", "models", "predictions", "state"))
         if resume:
             folder._must_match(read_config(path), config, console)
         elif there:
@@ -65,8 +66,9 @@ class RunFolder:
         else:
             write_atomically(path / "config.json", json.dumps(config, indent=2) + "\n")
         if (timings := path / "timings.csv").exists():
-            with open(timings, newline="") as file:
-                folder._timings = {row["model"]: row for row in csv.DictReader(file)}
+            with open(timings, newline="", errors="replace") as file:
+                rows = list(csv.DictReader(file))
+            folder._timings = {row["model"]: row for row in rows if tuple(row) == TIMING_COLUMNS}
         return folder
 
     def _must_match(self, stored: Mapping[str, Any], config: Mapping[str, Any], console: Console) -> None:
@@ -75,6 +77,10 @@ class RunFolder:
         if differ := [name for name in now if now[name] != then.get(name)]:
             values = ", ".join(f"{name} was {then.get(name)!r}, now {now[name]!r}" for name in differ)
             raise CourseError(f"{self.path} holds a run of another configuration: {values}. Name another --out")
+        if stored["models"] != config["models"]:
+            raise CourseError(
+                f"{self.path} was run with other weights: their files have changed since. Name another --out"
+            )
         if stored["data"] != config["data"]:
             raise CourseError(f"{self.path} was run on other images: the data have changed since. Name another --out")
         for name, value in config["environment"].items():
@@ -87,7 +93,8 @@ class RunFolder:
         """Weights of a finished model."""
         return self.path / "models" / f"{model}.safetensors"
 
-    def _state_path(self, model: str) -> Path:
+    def state_path(self, model: str) -> Path:
+        """State of a model in training."""
         return self.path / "state" / f"{model}.safetensors"
 
     def _predictions_path(self, model: str, split: str) -> Path:
@@ -98,26 +105,34 @@ class RunFolder:
         path = self.model_path(model)
         if not path.exists() or not all(self._predictions_path(model, split).exists() for split in ("calib", "test")):
             return False
-        self._curves[model] = json.loads(_load_or_advise(path)[1]["history"])
+        with advising(path):
+            self._curves[model] = json.loads(load_tensors(path)[1]["history"])
         return True
+
+    def fill(self, network: nn.Module, model: str) -> None:
+        """Give a network the weights of a finished model."""
+        path = self.model_path(model)
+        with advising(path):
+            network.load_state_dict(load_tensors(path)[0])
 
     def state_of(self, model: str) -> State | None:
         """The saved state of a model in training."""
-        path = self._state_path(model)
-        return _load_or_advise(path) if path.exists() else None
+        path = self.state_path(model)
+        if not path.exists():
+            return None
+        with advising(path):
+            return load_tensors(path)
 
     def save_state(self, job: Job, state: State, seconds: float) -> None:
         """Keep the state of a model in training, and its learning curve so far."""
         tensors, words = state
-        save_tensors(self._state_path(job.model), tensors, words | {"seconds": repr(seconds)})
+        save_tensors(self.state_path(job.model), tensors, words | {"seconds": repr(seconds)})
 
     def predictions(self, model: str, split: str) -> Predictions:
         """The logits of a finished model."""
         path = self._predictions_path(model, split)
-        try:
+        with advising(path):
             return Predictions.load(path)
-        except CourseError as error:
-            raise CourseError(f"{error}\n{_ADVICE.format(path)}") from error
 
     def save_predictions(self, predictions: Predictions) -> None:
         """Keep the logits of a model on one split."""
@@ -129,7 +144,7 @@ class RunFolder:
         write_atomically(self.path / "timings.csv", csv_text(TIMING_COLUMNS, self._timings.values()))
         save_tensors(self.model_path(job.model), network.state_dict(), {"history": json.dumps(history)})
         self._curves[job.model] = history
-        self._state_path(job.model).unlink(missing_ok=True)
+        self.state_path(job.model).unlink(missing_ok=True)
 
     def write_metrics(self, jobs: Iterable[Job]) -> None:
         """Write the learning curves of all finished models, one line per model and epoch."""
@@ -141,14 +156,16 @@ class RunFolder:
         write_atomically(self.path / "metrics.jsonl", "".join(f"{line}\n" for line in lines))
 
 
-_ADVICE = "delete {} and resume: what it held is made again"
-
-
-def _load_or_advise(path: Path) -> State:
+@contextmanager
+def advising(path: Path) -> Iterator[None]:
+    """Whatever is wrong with a file of a run, say how to mend it."""
     try:
-        return load_tensors(path)
-    except CourseError as error:
-        raise CourseError(f"{error}\n{_ADVICE.format(path)}") from error
+        yield
+    except (CourseError, KeyError, ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise CourseError(
+            f"{path} is damaged ({reason})\ndelete {path} and resume: what it held is made again"
+        ) from error
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -163,6 +180,6 @@ def read_config(path: Path) -> dict[str, Any]:
         raise CourseError(f"{path} holds no run (no config.json): start one without --resume") from None
     except (OSError, ValueError) as error:
         raise CourseError(f"cannot read {path / 'config.json'}: {error}. Start again with another --out") from error
-    if not isinstance(config, dict) or not {"settings", "data", "environment"} <= set(config):
+    if not isinstance(config, dict) or not {"settings", "data", "models", "environment"} <= set(config):
         raise CourseError(f"{path / 'config.json'} was not written by `course run`: name another --out")
     return config

@@ -1,5 +1,6 @@
 """record: what a run writes down about itself, and the summary of its models."""
 
+import hashlib
 import os
 import platform
 import resource
@@ -56,14 +57,28 @@ def config_of(
             **{split.name: len(split.labels) for split in (splits.train, splits.calib, splits.test)},
             "shape": list(splits.train.images.shape[1:]),
             "fingerprint": splits.train.fingerprint,
+            "images": {split.name: split.index_hash for split in (splits.train, splits.calib, splits.test)},
             "skipped": list(splits.skipped),
         },
         "models": {
-            role: {"parameters": count_parameters(network), "weights": network.weights}
+            role: {
+                "parameters": count_parameters(network),
+                "weights": network.weights,
+                "first_weights": _hash_of(network),
+            }
             for role, network in networks.items()
         },
         "environment": environment_of(device),
     }
+
+
+def _hash_of(network: Network) -> str:
+    """16 hexadecimal digits of a network's weights."""
+    digest = hashlib.sha256()
+    for name, values in network.state_dict().items():
+        digest.update(name.encode())
+        digest.update(values.contiguous().numpy().tobytes())
+    return digest.hexdigest()[:16]
 
 
 def environment_of(device: torch.device) -> dict[str, Any]:
@@ -99,16 +114,16 @@ def peak_memory_mb(device: torch.device) -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
-def summary_rows(folder: RunFolder, jobs: Iterable[Job], *, teacher_unseen: bool) -> list[dict[str, Any]]:
+def summary_rows(folder: RunFolder, jobs: Iterable[Job], *, scale_teacher: bool) -> list[dict[str, Any]]:
     """One row per model, split and scaling; the temperature is always fitted on calib.
 
-    A teacher that came with its weights may have been trained on the calib images. Unless the user declares that it was
+    A teacher with weights from outside may have been trained on the calib images. Unless the user declares that it was
     not, its scaled rows hold no numbers.
     """
     rows = []
     for job in jobs:
         calib, test = (folder.predictions(job.model, split) for split in ("calib", "test"))
-        may_scale = job.trains or teacher_unseen
+        may_scale = job.arm != "teacher" or scale_teacher
         temperature = fit_on(calib).temperature if may_scale else None
         for predictions in (calib, test):
             rows.append(_row(job, predictions, "none", 1.0))
