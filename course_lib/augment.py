@@ -108,6 +108,8 @@ class DevicePlan:
     flip: Tensor
     partner: Tensor
     lam: Tensor
+    cut_y: Tensor
+    cut_x: Tensor
 
     @classmethod
     def of(cls, plan: EpochPlan, device: torch.device) -> "DevicePlan":

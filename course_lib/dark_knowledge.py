@@ -177,5 +177,5 @@ def standardise(logits: Tensor) -> Tensor:
                 [ 0.,  0.]])
     """
     centred = logits - logits.mean(dim=1, keepdim=True)
-    deviation = centred.square().mean(dim=1, keepdim=True).sqrt()
-    return torch.where(deviation > 0, centred / deviation.clamp_min(torch.finfo(logits.dtype).tiny), 0.0)
+    variance = centred.square().mean(dim=1, keepdim=True)
+    return centred / torch.where(variance > 0, variance, 1.0).sqrt()

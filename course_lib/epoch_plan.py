@@ -24,6 +24,8 @@ class PlanSettings:
         shift: Crops start at a row and a column in ``0..shift`` pixels; 0 means no choice.
         flip: Whether an image is mirrored, left to right, with probability one half.
         alpha: Lambdas come from Beta(alpha, alpha); 1 is uniform (the paper), 0.2 to 0.4 mixes mildly.
+        share: In [0, 1]. Part of the images of an epoch that are mixed, to the nearest image; 1 in the paper.
+        one_lambda_per_batch: Whether a whole batch shares its lambda; the paper draws one per image.
         mixing_block: Partners are found among this many neighbouring positions. It divides ``batch_size``, so that
             a batch can be shared among processes without changing who is mixed with whom.
     """
@@ -32,6 +34,8 @@ class PlanSettings:
     shift: int = 0
     flip: bool = False
     alpha: float = 1.0
+    share: float = 1.0
+    one_lambda_per_batch: bool = False
     mixing_block: int = 32
 
     def __post_init__(self) -> None:
@@ -41,6 +45,8 @@ class PlanSettings:
             raise CourseError(f"batch size {self.batch_size} cannot be cut into mixing blocks: {advice}")
         if not 0 < self.alpha < math.inf:
             raise CourseError(f"alpha must be positive and finite, got {self.alpha}: 1 draws lambda uniformly")
+        if not 0 <= self.share <= 1:
+            raise CourseError(f"the share of mixed images must lie in [0, 1], got {self.share}: 1 mixes all")
 
     def steps(self, n_images: int) -> int:
         """Steps in one epoch of ``n_images`` images: whole batches only."""
@@ -63,6 +69,8 @@ class EpochPlan:
         flip: (P,) bool. Whether it is mirrored.
         partner: (P,) int64. The position, in the same mixing block, that it is mixed with; it may be its own.
         lam: (P,) float32 in [0, 1]. Weight of the image itself; its partner weighs ``1 - lam``.
+        cut_y: (P,) float32 in [0, 1). Where CutMix centres its box, as a part of the height.
+        cut_x: (P,) float32 in [0, 1). Likewise, of the width.
     """
 
     order: NDArray[np.int64]
@@ -71,6 +79,8 @@ class EpochPlan:
     flip: NDArray[np.bool_]
     partner: NDArray[np.int64]
     lam: NDArray[np.float32]
+    cut_y: NDArray[np.float32]
+    cut_x: NDArray[np.float32]
 
 
 def sample_lambdas(n: int, alpha: float, rng: np.random.Generator) -> NDArray[np.float64]:
@@ -88,6 +98,28 @@ def sample_lambdas(n: int, alpha: float, rng: np.random.Generator) -> NDArray[np
         (n,) float64 in [0, 1].
     """
     return rng.beta(alpha, alpha, size=n)
+
+
+def partial_lambdas(n: int, share: float, alpha: float, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Draw mixing weights for an exact share of the images; the others stay as they are.
+
+    Args:
+        n: How many.
+        share: In [0, 1]. ``round(share * n)`` images, half to even, at random places are mixed.
+        alpha: Positive; see ``sample_lambdas``.
+        rng: Where the randomness comes from; it is advanced.
+
+    Returns:
+        (n,) float64 in [0, 1]; 1 where an image is not mixed.
+
+    Example:
+        >>> lam = partial_lambdas(10, share=0.3, alpha=1.0, rng=np.random.default_rng(0))
+        >>> int((lam < 1).sum())
+        3
+    """
+    lam = sample_lambdas(n, alpha, rng)
+    lam[rng.permutation(n)[round(share * n) :]] = 1.0
+    return lam
 
 
 def sample_partners(n: int, block: int, rng: np.random.Generator) -> NDArray[np.int64]:
@@ -128,14 +160,26 @@ def draw_epoch(settings: PlanSettings, seed: int, epoch: int, n_images: int) -> 
         True
     """
     n = settings.steps(n_images) * settings.batch_size
-    streams = np.random.SeedSequence([seed, epoch]).spawn(5)
-    order, crop, flip, partner, lam = (np.random.default_rng(stream) for stream in streams)
+    streams = np.random.SeedSequence([seed, epoch]).spawn(6)
+    order, crop, flip, partner, lam, cut = (np.random.default_rng(stream) for stream in streams)
     crop_y, crop_x = crop.integers(0, settings.shift + 1, size=(2, n))
+    cut_y, cut_x = cut.random((2, n), dtype=np.float32)
     return EpochPlan(
         order=order.permutation(n_images)[:n],
         crop_y=crop_y,
         crop_x=crop_x,
         flip=(flip.random(n) < 0.5) & settings.flip,
         partner=sample_partners(n, settings.mixing_block, partner),
-        lam=sample_lambdas(n, settings.alpha, lam).astype(np.float32),
+        lam=_lambdas(settings, n, lam).astype(np.float32),
+        cut_y=cut_y,
+        cut_x=cut_x,
     )
+
+
+def _lambdas(settings: PlanSettings, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """The weights of an epoch: one per image or per batch, 1 where an image is not mixed."""
+    if not settings.one_lambda_per_batch:
+        return partial_lambdas(n, settings.share, settings.alpha, rng)
+    of_batch = sample_lambdas(n // settings.batch_size, settings.alpha, rng).repeat(settings.batch_size)
+    mixed = rng.permutation(n) < round(settings.share * n)
+    return np.where(mixed, of_batch, 1.0)

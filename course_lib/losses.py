@@ -13,10 +13,13 @@ trains its students with ``label_weight = 0``.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
+from course_lib.dark_knowledge import standardise
 from course_lib.errors import CourseError
 
 
@@ -81,10 +84,17 @@ class Supervision:
     Attributes:
         label_weight: In [0, 1]. Weight of the (mixed) labels; the teacher weighs the rest. 1 needs no teacher.
         temperature: Positive. Softens teacher and student in the distillation loss.
+        clean_share: In [0, 1]. Part of the teacher's weight that goes to the mix of what it says about the two clean
+            images, instead of what it says about the mixed one. 0 in the paper.
+        standardised: Divides logits by their deviation in each row in place of a temperature, which must then be 1.
+        alter: Changes the teacher's softened logits before the student hears them: (N, K) to (N, K).
     """
 
     label_weight: float
     temperature: float = 1.0
+    clean_share: float = 0.0
+    standardised: bool = False
+    alter: Callable[[Tensor], Tensor] = lambda softened: softened
 
     def __post_init__(self) -> None:
         """Refuse weights and temperatures outside their range."""
@@ -92,28 +102,71 @@ class Supervision:
             raise CourseError(
                 f"label weight must lie in [0, 1], got {self.label_weight}: 0 learns from the teacher only"
             )
+        if not 0 <= self.clean_share <= 1:
+            raise CourseError(
+                f"the share of the mix of clean outputs must lie in [0, 1], got {self.clean_share}: the paper has 0"
+            )
         if not 0 < self.temperature < math.inf:
             raise CourseError(
                 f"temperature must be positive and finite, got {self.temperature}: usual values are 1, 2, 4, 8"
             )
+        if self.standardised and self.temperature != 1:
+            raise CourseError(f"logits are standardised or softened, not both: temperature is {self.temperature}")
 
-    def __call__(self, student_logits: Tensor, teacher_logits: Tensor | None, targets: Tensor) -> dict[str, Tensor]:
+    @property
+    def hears_mixed(self) -> bool:
+        """Whether the teacher is asked about the mixed images."""
+        return self.label_weight < 1 and self.clean_share < 1
+
+    @property
+    def hears_clean(self) -> bool:
+        """Whether the teacher is asked about the images before they are mixed."""
+        return self.label_weight < 1 and self.clean_share > 0
+
+    def __call__(
+        self,
+        student_logits: Tensor,
+        teacher_logits: Tensor | None,
+        targets: Tensor,
+        *,
+        clean_logits: Tensor | None = None,
+        mix: Callable[[Tensor], Tensor] | None = None,
+    ) -> dict[str, Tensor]:
         """The named, weighted parts of the loss; their sum is what is minimised.
 
         Args:
             student_logits: (N, K) float.
-            teacher_logits: (N, K) float on the same images, or None where only labels teach.
+            teacher_logits: (N, K) float on the same images, or None where it is not asked about them.
             targets: (N, K) float, rows that sum to 1.
+            clean_logits: (N, K) float, the teacher on the same images before they were mixed, or None.
+            mix: Mixes (N, K) probabilities as the images were mixed.
 
         Returns:
-            ``{"label": ..., "teacher": ...}``, each () in nats; a part that weighs nothing is left out.
+            ``{"label": ..., "teacher": ..., "teacher_clean": ...}``, each () in nats; a part that weighs nothing is
+            left out.
+
+        Raises:
+            ValueError: If logits of the teacher are needed that are not there.
         """
         parts = {}
         if self.label_weight > 0:
             parts["label"] = self.label_weight * soft_cross_entropy(student_logits, targets)
-        if self.label_weight < 1:
+        if self.hears_mixed:
             if teacher_logits is None:
-                raise ValueError("label_weight is below 1: the teacher's logits are needed")
-            distillation = distillation_loss(student_logits, teacher_logits, self.temperature)
-            parts["teacher"] = (1 - self.label_weight) * distillation
+                raise ValueError("the teacher's logits on the same images are needed")
+            told = self.alter(self._soften(teacher_logits))
+            parts["teacher"] = (1 - self.label_weight) * (1 - self.clean_share) * self._distil(student_logits, told)
+        if self.hears_clean:
+            if clean_logits is None or mix is None:
+                raise ValueError("the teacher's logits on the clean images, and how these are mixed, are needed")
+            mixed = mix(self.alter(self._soften(clean_logits)).softmax(dim=1))
+            told = mixed.clamp_min(torch.finfo(mixed.dtype).tiny).log()
+            parts["teacher_clean"] = (1 - self.label_weight) * self.clean_share * self._distil(student_logits, told)
         return parts
+
+    def _soften(self, logits: Tensor) -> Tensor:
+        return standardise(logits) if self.standardised else logits / self.temperature
+
+    def _distil(self, student_logits: Tensor, told: Tensor) -> Tensor:
+        """T^2 KL(told || student); there is no T, and so no factor, where logits are standardised."""
+        return self.temperature**2 * distillation_loss(self._soften(student_logits), told, temperature=1.0)

@@ -1,10 +1,14 @@
-"""mixup: convex combinations of images and of their targets.
+"""mixup: convex combinations of images and of their targets; and CutMix, which pastes instead.
 
     x = lam * x_i + (1 - lam) * x_j
     y = lam * y_i + (1 - lam) * y_j        lam ~ Beta(alpha, alpha), one per image
 
-Source: Zhang, Cisse, Dauphin and Lopez-Paz, "mixup: Beyond Empirical Risk Minimization", ICLR 2018,
-https://arxiv.org/abs/1710.09412, section 2.
+CutMix pastes a box of x_j, of area 1 - lam, into x_i. What the border of the image cuts off is not pasted, and lam
+becomes the exact share of the pixels that x_i keeps.
+
+Sources: Zhang, Cisse, Dauphin and Lopez-Paz, "mixup: Beyond Empirical Risk Minimization", ICLR 2018,
+https://arxiv.org/abs/1710.09412, section 2; Yun, Han, Oh, Chun, Choe and Yoo, "CutMix", ICCV 2019,
+https://arxiv.org/abs/1905.04899, section 3.1.
 """
 
 from dataclasses import dataclass
@@ -77,3 +81,40 @@ class Mix:
     def __call__(self, batch: Tensor) -> Tensor:
         """Mix a batch, as ``mix`` does."""
         return mix(batch, self.lam, self.partner)
+
+
+def cut_and_paste(
+    images: Tensor, lam: Tensor, partner: Tensor, centre_y: Tensor, centre_x: Tensor
+) -> tuple[Tensor, Tensor]:
+    """CutMix: paste a box of each image's partner into it.
+
+    Args:
+        images: (N, C, H, W) float.
+        lam: (N,) float in [0, 1]. The share of its pixels that an image shall keep.
+        partner: (N,) int64. Image ``i`` gets a box of image ``partner[i]``.
+        centre_y: (N,) float in [0, 1). Centre of the box, as a part of the height.
+        centre_x: (N,) float in [0, 1). Likewise, of the width.
+
+    Returns:
+        (N, C, H, W), new, and (N,) of the dtype of ``lam``: the share of its pixels that each image did keep.
+
+    Example:
+        >>> images = torch.arange(2.0).view(2, 1, 1, 1).expand(2, 1, 2, 2)
+        >>> lam, partner, centre = torch.tensor([0.75, 1.0]), torch.tensor([1, 0]), torch.tensor([0.25, 0.25])
+        >>> pasted, kept = cut_and_paste(images, lam, partner, centre, centre)
+        >>> pasted[0, 0].tolist(), kept.tolist()
+        ([[1.0, 0.0], [0.0, 0.0]], [0.75, 1.0])
+    """
+    inside_y, inside_x = (
+        _inside(size, lam, centre) for size, centre in ((images.shape[2], centre_y), (images.shape[3], centre_x))
+    )
+    box = inside_y[:, None, :, None] & inside_x[:, None, None, :]
+    kept = 1 - inside_y.to(lam.dtype).mean(dim=1) * inside_x.to(lam.dtype).mean(dim=1)
+    return torch.where(box, images[partner], images), kept
+
+
+def _inside(size: int, lam: Tensor, centre: Tensor) -> Tensor:
+    """(N, size) bool: the pixels whose middles lie in a box whose side is sqrt(1 - lam) of the image's."""
+    middles = torch.arange(size, device=lam.device) + 0.5
+    reach = size * (1 - lam).sqrt() / 2
+    return (middles - size * centre[:, None]).abs() < reach[:, None]

@@ -4,31 +4,11 @@ import math
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from course_lib.arms import ARMS, arm_of
 from course_lib.epoch_plan import PlanSettings
 from course_lib.errors import CourseError, unknown
 from course_lib.losses import Supervision
 from course_lib.training import TrainingSettings
-
-
-@dataclass(frozen=True)
-class Arm:
-    """One way to train a student.
-
-    Attributes:
-        mixes: Whether the student's images are mixed.
-        distils: Whether it learns from the teacher.
-    """
-
-    mixes: bool
-    distils: bool
-
-
-ARMS = {
-    "ce": Arm(mixes=False, distils=False),
-    "mixup": Arm(mixes=True, distils=False),
-    "kd": Arm(mixes=False, distils=True),
-    "mixup_kd": Arm(mixes=True, distils=True),
-}
 
 
 @dataclass(frozen=True)
@@ -40,7 +20,7 @@ class RunSettings:
         data: A named data set, or a folder.
         teacher: Name of the teacher's network.
         student: Name of the student's network.
-        arms: Which ways to train a student.
+        arms: Which ways to train a student; see ``arms`` for their names.
         temperatures: Distillation temperatures; every distilling arm is trained at each.
         seeds: Students per arm and temperature, with seeds 0, 1, ...
         epochs: Passes over the training split, for the teacher and every student alike.
@@ -53,6 +33,9 @@ class RunSettings:
         alpha: Lambdas come from Beta(alpha, alpha); the paper draws them uniformly, alpha = 1.
         label_weight: Weight of the (mixed) labels in distilling arms; the paper's students see none, 0.
         teacher_unseen: Declares that a teacher with weights from outside never saw the calib images.
+        teacher_epochs: Passes of the teacher, if not as many as of the students.
+        teacher_mixes: Whether the teacher is trained on mixed images; the paper's never saw any.
+        teacher_seed: Another number draws another teacher.
         skip_unreadable: Leaves out images that cannot be read, and lists them.
     """
 
@@ -74,16 +57,18 @@ class RunSettings:
     label_weight: float = 0.0
     teacher_unseen: bool = False
     skip_unreadable: bool = False
+    teacher_epochs: int | None = None
+    teacher_mixes: bool = False
+    teacher_seed: int = 0
 
     def __post_init__(self) -> None:
         """Refuse what cannot be run, before any work is done."""
         for arm in self.arms:
-            if arm not in ARMS:
-                raise unknown("arm", arm, ARMS)
+            arm_of(arm)
         for name in ("arms", "temperatures"):
             if not getattr(self, name) or len(set(getattr(self, name))) < len(getattr(self, name)):
                 raise CourseError(f"{name} must be named at least one, each once, got {list(getattr(self, name))}")
-        for name in ("epochs", "seeds", "batch_size", "limit", "image_size"):
+        for name in ("epochs", "seeds", "batch_size", "limit", "image_size", "teacher_epochs"):
             if getattr(self, name) is not None and getattr(self, name) < 1:
                 raise CourseError(f"{name.replace('_', ' ')} must be at least 1, got {getattr(self, name)}")
         if self.batch_size < 2:
@@ -101,17 +86,17 @@ class RunSettings:
     @property
     def needs_teacher(self) -> bool:
         """Whether any arm distils."""
-        return any(ARMS[arm].distils for arm in self.arms)
+        return any(arm_of(arm).distils for arm in self.arms)
 
     def plan(self, shift: int, flip: bool) -> PlanSettings:
         """The settings of the epoch plan, for images that can be shifted and flipped so."""
         block = 32 if self.batch_size % 32 == 0 else self.batch_size
         return PlanSettings(self.batch_size, shift=shift, flip=flip, alpha=self.alpha, mixing_block=block)
 
-    def training(self) -> TrainingSettings:
-        """How the weights of the teacher and of every student move."""
+    def training(self, *, teacher: bool = False) -> TrainingSettings:
+        """How the weights of every student move, or those of the teacher."""
         return TrainingSettings(
-            epochs=self.epochs,
+            epochs=(teacher and self.teacher_epochs) or self.epochs,
             learning_rate=self.learning_rate,
             weight_decay=self.weight_decay,
             warmup_share=self.warmup_share,

@@ -21,7 +21,7 @@ from course_lib.augment import DevicePlan, View
 from course_lib.data import Split
 from course_lib.epoch_plan import PlanSettings, draw_epoch
 from course_lib.losses import Supervision
-from course_lib.mixup import Mix, mix_labels
+from course_lib.mixup import Mix, cut_and_paste
 from course_lib.predictions import accuracy, collect, negative_log_likelihood
 
 Teacher = TypeVar("Teacher", bound=nn.Module)
@@ -73,6 +73,7 @@ class Lesson:
         settings: How the weights move.
         supervision: What is learned from.
         mixes: Whether images and targets are mixed.
+        cutmix: Whether images are then pasted into each other, instead of blended.
         seed: Seeds the plan.
         num_classes: K.
     """
@@ -87,6 +88,7 @@ class Lesson:
     mixes: bool
     seed: int
     num_classes: int
+    cutmix: bool = False
 
     @property
     def steps_per_epoch(self) -> int:
@@ -102,6 +104,23 @@ class Lesson:
 def frozen(teacher: Teacher) -> Teacher:
     """Put a teacher into evaluation mode and take its gradients away."""
     return teacher.eval().requires_grad_(False)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one step is about.
+
+    Attributes:
+        images: (N, C, H, W) float, mixed where the lesson mixes.
+        targets: (N, K) float, rows that sum to 1, mixed likewise.
+        clean: (N, C, H, W) float, the images before they were mixed.
+        mix: How their targets were mixed; None where nothing is.
+    """
+
+    images: Tensor
+    targets: Tensor
+    clean: Tensor
+    mix: Mix | None
 
 
 class Trainer:
@@ -146,13 +165,13 @@ class Trainer:
                 after_step(self)
 
     def _one_step(self) -> None:
-        settings = self.lesson.settings
-        images, targets = self._batch()
+        settings, supervision = self.lesson.settings, self.lesson.supervision
+        batch = self._batch()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
-            student_logits = self.network(images)
-            with torch.no_grad():
-                teacher_logits = None if self.teacher is None else self.teacher(images).float()
-        parts = self.lesson.supervision(student_logits.float(), teacher_logits, targets)
+            student_logits = self.network(batch.images).float()
+            teacher_logits = self._ask(batch.images) if supervision.hears_mixed else None
+            clean_logits = self._ask(batch.clean) if supervision.hears_clean else None
+        parts = supervision(student_logits, teacher_logits, batch.targets, clean_logits=clean_logits, mix=batch.mix)
         for group in self._optimizer.param_groups:
             group["lr"] = settings.rate_at(self.step, self.lesson.total_steps)
         self._optimizer.zero_grad(set_to_none=True)
@@ -162,7 +181,12 @@ class Trainer:
             self._sums[name] = self._sums.get(name, 0) + loss.detach().double()
         self.step += 1
 
-    def _batch(self) -> tuple[Tensor, Tensor]:
+    def _ask(self, images: Tensor) -> Tensor | None:
+        """The teacher's logits, without gradient."""
+        with torch.no_grad():
+            return None if self.teacher is None else self.teacher(images).float()
+
+    def _batch(self) -> Batch:
         """Images and targets of this step, mixed where the lesson mixes."""
         epoch, batch = divmod(self.step, self.lesson.steps_per_epoch)
         plan = self._plan_of(epoch)
@@ -170,12 +194,17 @@ class Trainer:
         rows = slice(start, start + self.lesson.plan.batch_size)
         train, order = self.lesson.train, plan.order[rows]
         stored = train.images[order.to(train.labels.device)].to(self.device)
-        images = self.lesson.view.crop(stored, plan.crop_y[rows], plan.crop_x[rows], plan.flip[rows])
+        clean = self.lesson.view.crop(stored, plan.crop_y[rows], plan.crop_x[rows], plan.flip[rows])
         labels = train.labels[order.to(train.labels.device)].to(self.device)
+        targets = nn.functional.one_hot(labels, self.lesson.num_classes).float()
         if not self.lesson.mixes:
-            return images, nn.functional.one_hot(labels, self.lesson.num_classes).float()
+            return Batch(clean, targets, clean, mix=None)
         mix = Mix(lam=plan.lam[rows], partner=plan.partner[rows] - start)
-        return mix(images), mix_labels(labels, mix.lam, mix.partner, self.lesson.num_classes)
+        if not self.lesson.cutmix:
+            return Batch(mix(clean), mix(targets), clean, mix)
+        images, kept = cut_and_paste(clean, mix.lam, mix.partner, plan.cut_y[rows], plan.cut_x[rows])
+        mix = Mix(kept, mix.partner)
+        return Batch(images, mix(targets), clean, mix)
 
     def _plan_of(self, epoch: int) -> DevicePlan:
         if self._plan is None or self._plan[0] != epoch:

@@ -148,7 +148,7 @@ def jensen_shannon(p: Tensor, q: Tensor) -> Tensor:
 
 
 def normalised_nonlinearity(probs: Tensor, mixed_probs: Tensor, lam: Tensor, partner: Tensor) -> Tensor:
-    """L_NL per nat of the linear prediction's entropy, (N,); 0 where that entropy is 0, as between equal certainties."""
+    """L_NL per nat of the linear prediction's entropy, (N,); 0 where that entropy is 0."""
     linear = linear_prediction(probs, lam, partner)
     uncertainty = entropy(linear)
     tiny = torch.finfo(probs.dtype).tiny

@@ -106,5 +106,5 @@ def test_mistaken_shapes_are_refused():
         soft_cross_entropy(torch.zeros(2, 3), torch.zeros(1, 3))
     with pytest.raises(ValueError, match="positive"):
         distillation_loss(torch.zeros(2, 3), torch.zeros(2, 3), 0.0)
-    with pytest.raises(ValueError, match="teacher's logits are needed"):
+    with pytest.raises(ValueError, match="teacher's logits on the same images are needed"):
         Supervision(0.0)(torch.zeros(2, 3), None, torch.zeros(2, 3))

@@ -2,8 +2,9 @@ from dataclasses import replace
 
 import pytest
 
+from course_lib.arms import ARMS
 from course_lib.errors import CourseError
-from course_lib.recipes import ARMS, RECIPES, RunSettings, find
+from course_lib.recipes import RECIPES, RunSettings, find
 
 
 @pytest.mark.parametrize("name", RECIPES)

@@ -21,7 +21,6 @@ from course_lib.experiment.jobs import Job, channel_moments, jobs_of, network_of
 from course_lib.experiment.progress import Progress
 from course_lib.experiment.record import SUMMARY_COLUMNS, config_of, peak_memory_mb, summary_rows
 from course_lib.files import write_atomically
-from course_lib.losses import Supervision
 from course_lib.models import Network
 from course_lib.predictions import collect
 from course_lib.recipes import RunSettings
@@ -147,23 +146,23 @@ class _Work:
     def lesson(self, job: Job) -> Lesson:
         """What a job's network is taught."""
         view = View.of(tuple(self.splits.train.images.shape))
-        weight = self.settings.label_weight if job.distils else 1.0
         return Lesson(
             model=job.label,
             train=self.splits.train,
             calib=self.splits.calib,
             view=view,
-            plan=self.settings.plan(view.shift, view.flip),
-            settings=self.settings.training(),
-            supervision=Supervision(weight, job.temperature or 1.0),
-            mixes=job.mixes,
+            plan=job.way.plan(self.settings.plan(view.shift, view.flip)),
+            settings=self.settings.training(teacher=job.arm == "teacher"),
+            supervision=job.way.supervision(job.temperature, self.settings.label_weight),
+            mixes=job.way.mixes,
+            cutmix=job.way.cutmix,
             seed=job.seed,
             num_classes=len(self.splits.class_names),
         )
 
     def train(self, job: Job, network: Network, teacher: Network | None) -> None:
         """Train one network to the end, or take it as it came, and write all that is kept of it."""
-        trainer = Trainer(network, self.lesson(job), self.device, teacher if job.distils else None)
+        trainer = Trainer(network, self.lesson(job), self.device, teacher if job.way.distils else None)
         started = monotonic()
         if state := self.folder.state_of(job.model):
             with advising(self.folder.state_path(job.model)):

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from course_lib.arms import ARMS, Arm, arm_of
 from course_lib.data import Split, Splits
 from course_lib.models import Network, build
-from course_lib.recipes import ARMS, RunSettings
+from course_lib.recipes import RunSettings
 
 TEACHER_SEED = 1_000_000  # apart from the students' seeds 0, 1, ...
 
@@ -20,6 +21,7 @@ class Job:
         seed: Seeds the first weights and the epoch plans.
         temperature: Distillation temperature; None where nothing is distilled.
         trains: False for a teacher that comes with its weights.
+        mixed_teacher: Whether this is a teacher that learns from mixed images.
     """
 
     arm: str
@@ -27,15 +29,12 @@ class Job:
     temperature: float | None = None
     trains: bool = True
 
-    @property
-    def distils(self) -> bool:
-        """Whether it learns from the teacher."""
-        return self.arm in ARMS and ARMS[self.arm].distils
+    mixed_teacher: bool = False
 
     @property
-    def mixes(self) -> bool:
-        """Whether its images are mixed."""
-        return self.arm in ARMS and ARMS[self.arm].mixes
+    def way(self) -> Arm:
+        """How it is trained; a teacher learns from labels alone."""
+        return arm_of(self.arm) if self.arm != "teacher" else ARMS["mixup" if self.mixed_teacher else "ce"]
 
     def settings(self) -> dict[str, float | int | None]:
         """Seed and temperature as the tables show them; the teacher stands apart from the students' seeds."""
@@ -69,12 +68,13 @@ def jobs_of(settings: RunSettings, *, teacher_trains: bool) -> list[Job]:
         >>> [job.model for job in jobs_of(find("demo"), teacher_trains=True)][:4]
         ['teacher', 'ce-seed0', 'mixup-seed0', 'kd-T1-seed0']
     """
-    teacher = [Job("teacher", seed=TEACHER_SEED, trains=teacher_trains)] if settings.needs_teacher else []
+    seed = TEACHER_SEED + settings.teacher_seed
+    teacher = [Job("teacher", seed, None, teacher_trains, settings.teacher_mixes)] if settings.needs_teacher else []
     students = [
         Job(arm, seed, temperature)
         for seed in range(settings.seeds)
         for arm in settings.arms
-        for temperature in (settings.temperatures if ARMS[arm].distils else (None,))
+        for temperature in (settings.temperatures if arm_of(arm).softens else (None,))
     ]
     return teacher + students
 

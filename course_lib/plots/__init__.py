@@ -7,7 +7,7 @@ same values. Nothing is read from disk here and nothing is shown; ``save`` write
 from course_lib.plots.honesty import Students, accuracy_against_gap, confidence_histograms
 from course_lib.plots.learning import Curve, learning_curves
 from course_lib.plots.reliability import Answers, answers_of, reliability_of_arms, reliability_of_one
-from course_lib.plots.style import LOOKS, Look, Picture, drawing, save
+from course_lib.plots.style import LOOKS, Look, Picture, drawing, look_of, save
 
 __all__ = [
     "LOOKS",
@@ -21,6 +21,7 @@ __all__ = [
     "confidence_histograms",
     "drawing",
     "learning_curves",
+    "look_of",
     "reliability_of_arms",
     "reliability_of_one",
     "save",

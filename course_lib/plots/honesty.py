@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from course_lib.calibration import N_BINS
 from course_lib.plots.labels import label_points
 from course_lib.plots.reliability import Answers
-from course_lib.plots.style import LOOKS, MINUS, QUIET, Picture, drawing, new_figure, percent_ticks, points
+from course_lib.plots.style import MINUS, QUIET, Picture, drawing, look_of, new_figure, percent_ticks, points
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -55,7 +55,7 @@ def accuracy_against_gap(students: Sequence[Students]) -> Picture:
         axes.axvline(0, color=QUIET, linewidth=1.2, zorder=1)
         for arm in dict.fromkeys(each.arm for each in students):
             path = [(each.signed_gap.mean(), each.accuracy.mean()) for each in students if each.arm == arm]
-            axes.plot(*np.transpose(path), color=LOOKS[arm].colour, linewidth=1, alpha=0.5, zorder=2)
+            axes.plot(*np.transpose(path), color=look_of(arm).colour, linewidth=1, alpha=0.5, zorder=2)
         for each in sorted(students, key=lambda each: each.headline):
             _draw_students(axes, each)
         axes.margins(0.12, 0.12)
@@ -71,7 +71,7 @@ def accuracy_against_gap(students: Sequence[Students]) -> Picture:
             axes,
             [(float(each.signed_gap.mean()), float(each.accuracy.mean())) for each in students],
             [each.label for each in students],
-            [LOOKS[each.arm].colour for each in students],
+            [look_of(each.arm).colour for each in students],
             [each.headline for each in students],
         )
     means = "; ".join(
@@ -83,7 +83,7 @@ def accuracy_against_gap(students: Sequence[Students]) -> Picture:
 
 
 def _draw_students(axes: "Axes", students: Students) -> None:
-    look, fill = LOOKS[students.arm], LOOKS[students.arm].colour if students.headline else "white"
+    look, fill = look_of(students.arm), look_of(students.arm).colour if students.headline else "white"
     gap, accuracy = students.signed_gap, students.accuracy
     axes.scatter(gap, accuracy, 24, color=look.colour, marker=look.marker, alpha=0.45, linewidth=0, zorder=2)
     if len(gap) > 1 and students.headline:

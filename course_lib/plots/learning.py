@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from course_lib.plots.labels import labels_beside
-from course_lib.plots.style import LOOKS, Picture, drawing, new_figure
+from course_lib.plots.style import Picture, drawing, look_of, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -58,7 +58,7 @@ def learning_curves(curves: Sequence[Curve]) -> Picture:
         figure.draw_without_rendering()
         for axes, values in ((upper, _accuracy), (lower, _nll)):
             ends = [float(values(curve)[:, -1].mean()) for curve in curves]
-            labels_beside(axes, ends, [c.label for c in curves], [LOOKS[c.arm].colour for c in curves])
+            labels_beside(axes, ends, [c.label for c in curves], [look_of(c.arm).colour for c in curves])
     ends = "; ".join(f"{c.label} {c.accuracy[:, -1].mean():.1%} and {c.nll[:, -1].mean():.3f} nats" for c in curves)
     return Picture(figure, f"Learning curves on calib images. Accuracy and NLL after the last epoch: {ends}.")
 
@@ -72,7 +72,7 @@ def _nll(curve: Curve) -> NDArray[np.float64]:
 
 
 def _draw(axes: "Axes", curve: Curve, values: NDArray[np.float64]) -> None:
-    epochs, look = np.arange(1, values.shape[1] + 1), LOOKS[curve.arm]
+    epochs, look = np.arange(1, values.shape[1] + 1), look_of(curve.arm)
     if len(values) > 1:
         axes.fill_between(epochs, values.min(axis=0), values.max(axis=0), color=look.colour, alpha=0.13, linewidth=0)
     marker = look.marker if len(epochs) == 1 else None  # one epoch is a point, not a line

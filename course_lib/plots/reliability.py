@@ -16,7 +16,7 @@ import numpy as np
 from torch import Tensor
 
 from course_lib.calibration import N_BINS, reliability_bins
-from course_lib.plots.style import INK, LOOKS, QUIET, Look, Picture, drawing, new_figure, percent_ticks
+from course_lib.plots.style import INK, QUIET, Look, Picture, drawing, look_of, new_figure, percent_ticks
 from course_lib.predictions import confidence_and_correct
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Answers:
 
 def answers_of(arm: str, label: str, confidence: Tensor, correct: Tensor) -> Answers:
     """The answers of an arm, in the arm's look."""
-    return Answers(label, LOOKS[arm], confidence, correct)
+    return Answers(label, look_of(arm), confidence, correct)
 
 
 def reliability_of_arms(answers: Sequence[Answers], n_bins: int = N_BINS) -> Picture:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from course_lib.arms import arm_of
 from course_lib.files import write_atomically
 
 if TYPE_CHECKING:
@@ -51,6 +52,17 @@ LOOKS = {
     "kd": Look("#0c6ad7", "^", (0, (7, 1.5, 1.5, 1.5))),
     "mixup_kd": Look("#47104a", "P", "-"),
 }
+
+
+def look_of(arm: str) -> Look:
+    """How an arm is drawn; a changed arm looks like the arm that it is a change of.
+
+    Example:
+        >>> look_of("mixup_kd+dial=2") == LOOKS["mixup_kd"]
+        True
+    """
+    return LOOKS[arm if arm in LOOKS else arm_of(arm).base]
+
 
 _RC: dict[Any, Any] = {
     "figure.facecolor": "white",

@@ -13,7 +13,7 @@ from pathlib import Path
 from course_lib.calibration import N_BINS
 from course_lib.errors import CourseError
 from course_lib.files import write_atomically
-from course_lib.plots import LOOKS
+from course_lib.plots import look_of
 from course_lib.report.comparisons import COMPARED, Comparison, comparisons
 from course_lib.report.ece import EceInterval, ece_intervals, why_not_shown
 from course_lib.report.facts import facts, total_seconds, training_times
@@ -149,7 +149,7 @@ def render(chapters: Sequence[Chapter]) -> str:
         chapters=chapters,
         question=QUESTION,
         readings=READINGS,
-        looks=LOOKS,
+        look_of=look_of,
         columns=COLUMNS,
         as_trained=AS_TRAINED,
         after_scaling=AFTER_SCALING,

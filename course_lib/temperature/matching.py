@@ -10,6 +10,7 @@ any flatter model looks more linear between images.
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 from torch import Tensor
 
@@ -80,4 +81,5 @@ def _matching(logits: Tensor, target: float, rising: Callable[[Tensor], Tensor],
         reached = sorted(abs(end + level) for end in ends)
         span = f"{reached[0]:.4g} to {reached[1]:.4g}"
         raise CourseError(f"no temperature gives these logits a {what} of {target:g}: they reach {span}")
-    return math.exp(brentq(above, low, high, xtol=1e-12))
+    root: Any = brentq(above, low, high, xtol=1e-12)
+    return math.exp(root)
