@@ -216,14 +216,33 @@ def paired_difference(first: Sequence[Predictions], second: Sequence[Predictions
     return Interval(estimate, estimate - too_high - reach, estimate + too_low + reach)
 
 
+def interval_of_mean(samples: Tensor) -> Interval:
+    """The mean of numbers that were measured for several models on the same images.
+
+    Args:
+        samples: (models, N) float, at least two numbers. One row alone speaks for that model only; one column, for
+            those images only.
+
+    Returns:
+        The mean, and its interval over models and images, both of which are samples; see ``paired_difference``.
+
+    Example:
+        >>> found = interval_of_mean(torch.tensor([[1.0, 2.0, 3.0]]))  # 2, and 4.303 standard errors of 1/sqrt(3)
+        >>> round(found.estimate, 3), round(found.low, 3), round(found.high, 3)
+        (2.0, -0.484, 4.484)
+    """
+    if samples.ndim != 2 or samples.numel() < 2:
+        raise ValueError(f"at least two numbers are needed, as (models, N), got {tuple(samples.shape)}")
+    samples = samples.double()
+    estimate, reach = samples.mean().item(), _reach(samples)
+    return Interval(estimate, estimate - reach, estimate + reach)
+
+
 def _reach(differences: Tensor) -> float:
     """Half the width of the interval of a mean over (seeds, images), both of which are samples."""
-    seeds, n = differences.shape
-    variances = [differences.mean(dim=0).var().item() / n]
-    degrees = [n - 1]
-    if seeds > 1:
-        variances.append(differences.mean(dim=1).var().item() / seeds)
-        degrees.append(seeds - 1)
+    samples = [means for means in (differences.mean(dim=0), differences.mean(dim=1)) if len(means) > 1]
+    variances = [means.var().item() / len(means) for means in samples]
+    degrees = [len(means) - 1 for means in samples]
     variance = sum(variances)
     if variance == 0:
         return 0.0

@@ -16,11 +16,11 @@ from rich.console import Console
 from course_lib import data
 from course_lib.augment import View
 from course_lib.errors import CourseError
-from course_lib.experiment.folder import RunFolder, advising, csv_text
+from course_lib.experiment.folder import RunFolder, advising
 from course_lib.experiment.jobs import Job, channel_moments, jobs_of, network_of
 from course_lib.experiment.progress import Progress
 from course_lib.experiment.record import SUMMARY_COLUMNS, config_of, peak_memory_mb, summary_rows
-from course_lib.files import write_atomically
+from course_lib.files import csv_text, write_atomically
 from course_lib.models import Network
 from course_lib.predictions import collect
 from course_lib.recipes import RunSettings

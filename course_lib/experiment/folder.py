@@ -9,9 +9,8 @@ summary.csv                written at the end
 """
 
 import csv
-import io
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,20 +20,11 @@ from torch import Tensor, nn
 
 from course_lib.errors import CourseError
 from course_lib.experiment.jobs import Job
-from course_lib.files import load_tensors, save_tensors, write_atomically
+from course_lib.files import csv_text, load_tensors, save_tensors, write_atomically
 from course_lib.predictions import Predictions
 
 State = tuple[dict[str, Tensor], dict[str, str]]
 TIMING_COLUMNS = ("model", "seconds", "images_per_second", "peak_memory_mb")
-
-
-def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
-    """A table as text, with one line end on every machine."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
 
 
 class RunFolder:
