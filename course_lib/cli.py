@@ -21,6 +21,8 @@ import typer
 from course_lib.errors import CourseError
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from course_lib.recipes import RunSettings
 
 app = typer.Typer(
@@ -39,7 +41,8 @@ STOPPED = 130
 def run(
     recipe: Annotated[str | None, typer.Option(help="Settings to start from (demo).", show_default="demo")] = None,
     data: Annotated[
-        str | None, typer.Option(help="digits, fashion, cifar10, cifar100, imagenet, or a folder with train/ and val/.")
+        str | None,
+        typer.Option(help="digits, tabular, fashion, cifar10, cifar100, imagenet, or a folder with train/, val/."),
     ] = None,
     teacher: Annotated[str | None, typer.Option(help="Network of the teacher: NAME or NAME@WEIGHTS.")] = None,
     student: Annotated[str | None, typer.Option(help="Network of the students: NAME or NAME@WEIGHTS.")] = None,
@@ -139,31 +142,40 @@ def _run_and_report(
     from course_lib import experiment, report
 
     console = Console()
-    resume_command = f"course run --resume --out {shlex.quote(str(destination))}"
-    try:
-        with _asked_to_stop() as stop:
-            experiment.run(
-                settings,
-                destination,
-                device=device,
-                resume=resume,
-                download=download,
-                command=shlex.join(["course", *sys.argv[1:]]),
-                habits=experiment.Habits(console, save_every, stop),
-            )
-    except experiment.Interrupted:
-        console.print(f"Stopped; everything done so far is kept. Go on with\n  {resume_command}", highlight=False)
-        raise typer.Exit(STOPPED) from None
-    except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise
-        full = f"no space left on the device while writing to {destination}: free some, then go on with"
-        raise CourseError(f"{full}\n  {resume_command}") from error
+    again = f"course run --resume --out {shlex.quote(str(destination))}"
+    with _kept_when_stopped(console, again, destination) as stop:
+        experiment.run(
+            settings,
+            destination,
+            device=device,
+            resume=resume,
+            download=download,
+            command=shlex.join(["course", *sys.argv[1:]]),
+            habits=experiment.Habits(console, save_every, stop),
+        )
     page = report.write_report([destination])
     finished = report.load_run(destination)
     report.print_table(finished, console)
     console.print(report.verdict(finished), markup=False, highlight=False)
     console.print(f"\nThe whole report: {page}", markup=False, highlight=False)
+
+
+@contextmanager
+def _kept_when_stopped(console: "Console", again: str, destination: Path) -> "Iterator[Callable[[], bool]]":
+    """Whatever stops long work, say that it is kept and how to go on with it."""
+    from course_lib import experiment
+
+    try:
+        with _asked_to_stop() as stop:
+            yield stop
+    except experiment.Interrupted:
+        console.print(f"Stopped; everything done so far is kept. Go on with\n  {again}", highlight=False)
+        raise typer.Exit(STOPPED) from None
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        full = f"no space left on the device while writing to {destination}: free some, then go on with"
+        raise CourseError(f"{full}\n  {again}") from error
 
 
 @contextmanager
@@ -182,6 +194,45 @@ def _asked_to_stop() -> Iterator[Callable[[], bool]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@app.command()
+def study(
+    name: Annotated[str | None, typer.Argument(help="Which study; --list shows them.")] = None,
+    data: Annotated[str | None, typer.Option(help="A named data set or a folder.", show_default="digits")] = None,
+    scale: Annotated[str, typer.Option(help="small looks whether it works, full is what ships.")] = "small",
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    out: Annotated[Path | None, typer.Option(help="Folder of the study.", show_default="runs/NAME-NUMBER")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the study in --out.")] = False,
+    show_list: Annotated[bool, typer.Option("--list", help="What each study asks, tests and costs.")] = False,
+) -> None:
+    """Put one claim of the paper to the test, on any data."""
+    from rich.console import Console
+
+    from course_lib import experiment, studies
+    from course_lib.studies.show import print_findings, print_list
+
+    console = Console()
+    if show_list or name is None:
+        print_list(console)
+        return
+    chosen = studies.find(name)
+    if resume and out is None:
+        raise CourseError("--resume goes on with a study: name its folder with --out")
+    destination = out or _free_folder(Path("runs"), name)
+    source = _absolute(data) or chosen.data
+    again = ["course", "study", name, "--data", source, "--scale", scale, "--resume", "--out", str(destination)]
+    with _kept_when_stopped(console, shlex.join(again), destination) as stop:
+        found = studies.conduct(
+            chosen,
+            source,
+            scale,
+            destination,
+            device=device,
+            resume=resume,
+            habits=experiment.Habits(console, stop=stop),
+        )
+    print_findings(found, console)
 
 
 @app.command()

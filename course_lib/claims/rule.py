@@ -4,11 +4,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from course_lib.claims.paper import CLAIMS
 from course_lib.intervals import Interval
 
-Predicted = Literal["above 0", "below 0"]
+SIDES = ("above 0", "below 0")
+UNITS = ("points", "nats", "number")
 Finding = Literal["for", "against", "undecided"]
-Unit = Literal["points", "nats", "number"]
 
 SUPPORTED, MIXED, NOT_SUPPORTED, CANNOT_SAY = VERDICTS = ("supported", "mixed", "not supported", "cannot say here")
 
@@ -42,10 +43,15 @@ class Evidence:
 
     claim: str
     says: str
-    predicted: Predicted
+    predicted: str
     interval: Interval
-    unit: Unit
+    unit: str
     needs_decided: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse what the rule does not know."""
+        if self.claim not in CLAIMS or self.predicted not in SIDES or self.unit not in UNITS:
+            raise ValueError(f"no such claim, side or unit: {self.claim}, {self.predicted}, {self.unit}")
 
     @property
     def finding(self) -> Finding:
@@ -70,6 +76,24 @@ class Evidence:
             "unit": self.unit,
             "finding": self.finding,
         }
+
+
+def shown(row: Mapping[str, str | float | None]) -> str:
+    """Number and interval of a line of ``evidence``, in its unit.
+
+    Example:
+        >>> shown({"estimate": 0.0123, "low": -0.004, "high": 0.0286, "unit": "points"})
+        '+1.23 [-0.40, +2.86] points'
+    """
+    factor, digits = (100, 2) if row["unit"] == "points" else (1, 3)
+    estimate, low, high = (f"{_near(row[name], factor, digits):+.{digits}f}" for name in ("estimate", "low", "high"))
+    unit = "" if row["unit"] == "number" else f" {row['unit']}"
+    return f"{estimate} [{low}, {high}]{unit}"
+
+
+def _near(value: str | float | None, factor: int, digits: int) -> float:
+    """Rounded, and never -0."""
+    return round(factor * float(value or 0), digits) + 0.0
 
 
 def verdict_of(findings: Iterable[str]) -> str:

@@ -31,8 +31,8 @@ def load(
     """Load a data set in its three splits.
 
     Args:
-        source: ``digits``, ``fashion``, ``cifar10``, ``cifar100``, ``imagenet``, the name of a folder in the data
-            folder, or the path of a folder with ``train/`` and ``test/`` or ``val/``.
+        source: ``digits``, ``tabular``, ``fashion``, ``cifar10``, ``cifar100``, ``imagenet``, the name of a folder in
+            the data folder, or the path of a folder with ``train/`` and ``test/`` or ``val/``.
         limit: Training images, balanced over the classes; the other splits stay the same. None keeps all.
         skip_unreadable: Leave images out that cannot be read, instead of stopping.
         download: Whether a named set that is not on this machine may be downloaded.

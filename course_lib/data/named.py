@@ -1,7 +1,8 @@
 """named: the data sets that have a name here, and where they are looked for.
 
-``digits`` comes with scikit-learn. All others lie below ``COURSE_DATA`` (by default ``course_lib/data`` in the user's
-cache), where any folder in the image-folder layout is a data set under its own name, too.
+``digits`` comes with scikit-learn, ``tabular`` is made by it. All others lie below ``COURSE_DATA`` (by default
+``course_lib/data`` in the user's cache), where any folder in the image-folder layout is a data set under its own name,
+too.
 """
 
 import gzip
@@ -49,6 +50,34 @@ def read_digits(download: bool) -> Source:
     test, train = order[:n_test].sort().values, order[n_test:].sort().values
     names = tuple(str(digit) for digit in range(10))
     return Source("digits", Pool(images[train], labels[train]), Pool(images[test], labels[test]), names)
+
+
+def read_tabular(download: bool) -> Source:
+    """20 numbers of each of 6,000 made-up things, in 8 classes of two clusters; one label in twenty is drawn at random.
+
+    They stand for data that are no images. Each number is a channel of an image of one pixel, in 256 steps:
+    32 to a standard deviation; what is more than four of them off is cut.
+    """
+    from sklearn.datasets import make_classification
+
+    made: Any = make_classification(
+        n_samples=6_000,
+        n_features=20,
+        n_informative=12,
+        n_redundant=4,
+        n_classes=8,
+        n_clusters_per_class=2,
+        class_sep=1.5,
+        flip_y=0.05,
+        random_state=20_180_515,
+    )
+    features, labels = made
+    train = features[:4_000]
+    steps = np.rint(127.5 + 32 * (features - train.mean(axis=0)) / train.std(axis=0)).clip(0, 255)
+    images = torch.from_numpy(steps.astype(np.uint8))[:, :, None, None]
+    classes = torch.from_numpy(labels.astype(np.int64))
+    names = tuple(f"class {letter}" for letter in "ABCDEFGH")
+    return Source("tabular", Pool(images[:4_000], classes[:4_000]), Pool(images[4_000:], classes[4_000:]), names)
 
 
 def read_fashion(download: bool) -> Source:
@@ -112,6 +141,7 @@ def read_imagenet(download: bool) -> Source:
 
 READERS: dict[str, Callable[[bool], Source]] = {
     "digits": read_digits,
+    "tabular": read_tabular,
     "fashion": read_fashion,
     "cifar10": lambda download: read_cifar("cifar10", download),
     "cifar100": lambda download: read_cifar("cifar100", download),

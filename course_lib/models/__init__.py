@@ -18,7 +18,7 @@ from course_lib.models import resnet, vgg
 from course_lib.models.network import Network, count_parameters, initialise
 from course_lib.models.published import PREFIX, published_classifier, torchvision_classifier
 from course_lib.models.resnet import ResNet
-from course_lib.models.small import small_cnn
+from course_lib.models.small import small_cnn, small_mlp
 from course_lib.models.vgg import VGG
 from course_lib.models.weights_file import SUFFIXES, load_weights
 from course_lib.models.wide_resnet import WideResNet
@@ -70,13 +70,13 @@ def parse_name(name: str) -> ModelName:
 
 
 def names() -> tuple[str, ...]:
-    """What can be built, for help and error messages; any other width of ``cnn`` is as good.
+    """What can be built, for help and error messages; any other width of ``cnn`` and ``mlp`` is as good.
 
     Example:
         >>> names()[:4], names()[-1]
         (('cnn4', 'cnn8', 'cnn16', 'cnn32'), 'torchvision:NAME')
     """
-    return ("cnn4", "cnn8", "cnn16", "cnn32", *CIFAR_FAMILY, f"{PREFIX}NAME")
+    return ("cnn4", "cnn8", "cnn16", "cnn32", "mlp16", "mlp64", *CIFAR_FAMILY, f"{PREFIX}NAME")
 
 
 def build(
@@ -133,8 +133,9 @@ def _random(network: str, num_classes: int, channels: int) -> tuple[nn.Module, i
         return torchvision_classifier(network.removeprefix(PREFIX), num_classes), 3
     if network in CIFAR_FAMILY:
         return initialise(CIFAR_FAMILY[network](num_classes=num_classes, channels=channels)), channels
-    if width := re.fullmatch(r"cnn([1-9]\d*)", network):
-        return initialise(small_cnn(int(width[1]), num_classes, channels)), channels
+    if found := re.fullmatch(r"(cnn|mlp)([1-9]\d*)", network):
+        small = {"cnn": small_cnn, "mlp": small_mlp}[found[1]]
+        return initialise(small(int(found[2]), num_classes, channels)), channels
     raise unknown("model", network, names())
 
 

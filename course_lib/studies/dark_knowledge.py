@@ -1,0 +1,48 @@
+"""dark-knowledge: students of teachers whose knowledge of other classes is spread evenly, or dealt to wrong ones."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from course_lib.claims import Evidence
+from course_lib.recipes import RunSettings
+from course_lib.studies.part import Part, differences
+from course_lib.studies.study import Findings, Parts, Study
+
+SOFT = 4.0  # a temperature at which the other classes are heard
+CHANGES = ("", "+flat", "+permuted")
+ARMS = ("ce", *(f"{base}{change}" for base in ("kd", "mixup_kd") for change in CHANGES))
+
+
+def parts(base: RunSettings) -> Parts:
+    """One run: both distilling arms, with the teacher's dark knowledge kept, flattened and permuted."""
+    return {"main": replace(base, arms=ARMS, temperatures=(SOFT,))}
+
+
+def read(finished: Sequence[Part]) -> Findings:
+    """Every student against ce, and every changed teacher against the real one."""
+    (main,) = finished
+    plain, flat = ("ce", None), ("mixup_kd+flat", SOFT)
+    pairs = [((arm, SOFT), plain) for arm in ARMS[1:]]
+    pairs += [((f"{base}{change}", SOFT), (base, SOFT)) for base in ("kd", "mixup_kd") for change in CHANGES[1:]]
+    return Findings(
+        tables={"differences": differences(main, pairs)},
+        evidence=[
+            Evidence(
+                "title",
+                f"{words}, mixup_kd of a flattened teacher (T = {SOFT:g}) minus ce",
+                "below 0",
+                main.difference(flat, plain, measure),
+                "points",
+            )
+            for words, measure in (("overconfidence error", "overconfidence_error"), ("signed gap", "signed_gap"))
+        ],
+    )
+
+
+STUDY = Study(
+    name="dark-knowledge",
+    asks="Is it what the teacher knows of the other classes that calibrates a student, or only how sure it is?",
+    claims=("title",),
+    parts=parts,
+    read=read,
+)
