@@ -236,6 +236,21 @@ def study(
 
 
 @app.command()
+def claims(
+    out: Annotated[Path | None, typer.Option(help="Where the page goes.", show_default="printed")] = None,
+) -> None:
+    """Write down what holds of the paper's claims, from the results that came with the library."""
+    from course_lib.claims.page import page
+    from course_lib.files import write_atomically
+
+    if out is None:
+        print(page(), end="")
+        return
+    write_atomically(out, page())
+    print(f"What holds, and how sure that is: {out}")
+
+
+@app.command()
 def report(
     runs: Annotated[list[Path], typer.Argument(help="Run folders; several are set side by side.")],
     out: Annotated[

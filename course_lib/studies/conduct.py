@@ -168,8 +168,9 @@ def _write(folder: Path, study: Study, parts: Sequence[Part], findings: Findings
 
 
 def _kept(part: Part) -> Iterable[Predictions]:
-    """The teacher and the first student of every arm and temperature."""
-    yield part.predictions("teacher")
+    """The teacher, where there is one, and the first student of every arm and temperature."""
+    if part.run.has_teacher:
+        yield part.predictions("teacher")
     for arm in part.run.arms:
         for temperature in part.run.temperatures(arm):
             yield part.predictions(part.students(arm, temperature)[0])

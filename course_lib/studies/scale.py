@@ -31,8 +31,8 @@ def _settings(data: str, teacher: str, student: str, epochs: int, learning_rate:
 FULL = {
     "digits": _settings("digits", "cnn16", "cnn4", epochs=40, learning_rate=0.2, limit=400, seeds=5),
     "tabular": _settings("tabular", "mlp128", "mlp16", epochs=60, learning_rate=0.1, limit=1000, seeds=5),
-    "fashion": _settings("fashion", "cnn16", "cnn6", epochs=10, learning_rate=0.1, limit=10_000, seeds=3),
-    "cifar10-jpeg": _settings("cifar10-jpeg", "resnet20", "resnet8", epochs=5, learning_rate=0.1, limit=5_000, seeds=3),
+    "fashion": _settings("fashion", "cnn16", "cnn6", epochs=8, learning_rate=0.1, limit=10_000, seeds=3),
+    "cifar10-jpeg": _settings("cifar10-jpeg", "resnet20", "resnet8", epochs=4, learning_rate=0.1, limit=5_000, seeds=3),
 }
 OTHER = _settings("", "resnet56", "resnet20", epochs=60, learning_rate=0.1, limit=None, seeds=3)  # for a GPU
 SMALL = {"epochs": 10, "seeds": 2}
