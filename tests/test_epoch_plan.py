@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from course_lib.epoch_plan import PlanSettings, draw_epoch, sample_lambdas, sample_partners
+from course_lib.epoch_plan import PlanSettings, draw_epoch, partial_lambdas, sample_lambdas, sample_partners
 from course_lib.errors import CourseError
 
 SETTINGS = PlanSettings(batch_size=64, shift=8, flip=True)
@@ -90,3 +90,44 @@ def test_partners_are_uniform_inside_their_block():
 def test_what_cannot_be_planned_is_refused_with_advice(build, advice):
     with pytest.raises(CourseError, match=advice):
         build()
+
+
+@pytest.mark.parametrize(
+    ("n", "share", "mixed"), [(10, 0.3, 3), (10, 0.25, 2), (10, 0.35, 4), (7, 0.0, 0), (7, 1.0, 7)]
+)
+def test_exactly_the_share_of_images_is_mixed_half_to_even(n, share, mixed):
+    lam = partial_lambdas(n, share, 1.0, np.random.default_rng(0))
+    assert (lam < 1).sum() == mixed and lam.shape == (n,)
+
+
+def test_the_places_of_mixed_images_are_random():
+    rng = np.random.default_rng(0)
+    count = sum((partial_lambdas(10, 0.3, 1.0, rng) < 1).astype(int) for _ in range(3_000))
+    assert abs(count / 3_000 - 0.3).max() < 0.05  # six standard errors
+
+
+def test_another_share_or_alpha_changes_lambdas_and_nothing_else():
+    base = draw_epoch(SETTINGS, 3, 5, 200)
+    for other in (PlanSettings(64, shift=8, flip=True, share=0.5), PlanSettings(64, shift=8, flip=True, alpha=0.2)):
+        changed = draw_epoch(other, 3, 5, 200)
+        assert not np.array_equal(base.lam, changed.lam)
+        for name in ("order", "crop_y", "crop_x", "flip", "partner", "cut_y", "cut_x"):
+            assert np.array_equal(getattr(base, name), getattr(changed, name))
+
+
+def test_images_that_stay_mixed_keep_their_lambdas():
+    whole = draw_epoch(PlanSettings(64), 0, 0, 128).lam
+    half = draw_epoch(PlanSettings(64, share=0.5), 0, 0, 128).lam
+    assert (half < 1).sum() == 64 and np.array_equal(half[half < 1], whole[half < 1])
+
+
+def test_one_lambda_per_batch_is_one_number_for_all_mixed_images_of_a_batch():
+    lam = draw_epoch(PlanSettings(64, one_lambda_per_batch=True, share=0.5), 0, 0, 256).lam.reshape(4, 64)
+    values = [set(batch[batch < 1].tolist()) for batch in lam]
+    assert all(len(each) == 1 for each in values) and len(set.union(*values)) == 4
+    assert (lam < 1).sum() == 128
+
+
+def test_a_share_outside_its_range_is_refused():
+    with pytest.raises(CourseError, match="share of mixed images"):
+        PlanSettings(64, share=1.01)

@@ -1,5 +1,6 @@
 import math
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -108,3 +109,82 @@ def test_mistaken_shapes_are_refused():
         distillation_loss(torch.zeros(2, 3), torch.zeros(2, 3), 0.0)
     with pytest.raises(ValueError, match="teacher's logits on the same images are needed"):
         Supervision(0.0)(torch.zeros(2, 3), None, torch.zeros(2, 3))
+
+
+def half_and_half(probs):
+    return (probs + probs.flip(0)) / 2
+
+
+def test_the_mix_of_clean_outputs_is_mixed_as_probabilities_and_worked_by_hand():
+    # The teacher says (3/4, 1/4) and (1/4, 3/4) of two images; half and half it says (1/2, 1/2) of their mixture.
+    clean = torch.tensor([[math.log(3), 0.0], [0.0, math.log(3)]], dtype=torch.float64)
+    student = torch.tensor([[math.log(3), 0.0]] * 2, dtype=torch.float64)  # (3/4, 1/4)
+    supervision = Supervision(label_weight=0.0, clean_share=1.0)
+    parts = supervision(student, None, torch.eye(2), clean_logits=clean, mix=half_and_half)
+    by_hand = 0.5 * math.log(0.5 / 0.75) + 0.5 * math.log(0.5 / 0.25)
+    assert set(parts) == {"teacher_clean"} and parts["teacher_clean"].item() == pytest.approx(by_hand)
+
+
+@settings(max_examples=25, deadline=None)
+@given(label_weight=st.floats(0, 1), clean_share=st.floats(0, 1), temperature=st.sampled_from([0.5, 1.0, 4.0]))
+def test_any_sum_of_the_three_signals_is_convex(label_weight, clean_share, temperature):
+    """The whole is the sum of the pure signals, each with its weight; the weights sum to 1."""
+    student, teacher, clean = logits(0), logits(1), logits(2)
+    targets = logits(3).softmax(1)
+
+    def total(weight, share):
+        supervision = Supervision(weight, temperature, share)
+        return sum(supervision(student, teacher, targets, clean_logits=clean, mix=half_and_half).values())
+
+    pure = {"labels": total(1.0, 0.0), "mixed": total(0.0, 0.0), "clean": total(0.0, 1.0)}
+    expected = (
+        label_weight * pure["labels"]
+        + (1 - label_weight) * (1 - clean_share) * pure["mixed"]
+        + (1 - label_weight) * clean_share * pure["clean"]
+    )
+    torch.testing.assert_close(torch.as_tensor(total(label_weight, clean_share)), torch.as_tensor(expected))
+
+
+def test_the_teacher_is_asked_only_for_what_weighs_something():
+    assert (Supervision(1.0).hears_mixed, Supervision(1.0, clean_share=0.5).hears_clean) == (False, False)
+    assert (Supervision(0.0).hears_mixed, Supervision(0.0).hears_clean) == (True, False)
+    assert (Supervision(0.0, clean_share=1.0).hears_mixed, Supervision(0.0, clean_share=1.0).hears_clean) == (
+        False,
+        True,
+    )
+
+
+def test_standardised_logits_teach_no_scale():
+    supervision = Supervision(0.0, standardised=True)
+    student, teacher = logits(0), logits(1)
+    once = supervision(student, teacher, None)["teacher"]
+    torch.testing.assert_close(once, supervision(7 * student, 0.3 * teacher + 5, None)["teacher"])
+    torch.testing.assert_close(supervision(3 * teacher, teacher, None)["teacher"], torch.zeros((), dtype=torch.float64))
+
+
+def test_standardised_logits_are_those_of_numpy_with_the_population_deviation():
+    student, teacher = logits(0).numpy(), logits(1).numpy()
+
+    def log_softmax(z):
+        z = z / z.std(axis=1, keepdims=True)
+        return z - np.log(np.exp(z).sum(axis=1, keepdims=True))
+
+    log_p, log_q = log_softmax(teacher), log_softmax(student)
+    expected = (np.exp(log_p) * (log_p - log_q)).sum(axis=1).mean()
+    ours = Supervision(0.0, standardised=True)(logits(0), logits(1), None)["teacher"]
+    assert ours.item() == pytest.approx(expected)
+
+
+def test_equal_logits_have_a_gradient_when_standardised():
+    student = torch.zeros(2, 3, requires_grad=True)
+    Supervision(0.0, standardised=True)(student, torch.eye(3)[:2], None)["teacher"].backward()
+    assert torch.isfinite(student.grad).all()
+
+
+def test_a_temperature_beside_standardised_logits_is_refused():
+    with pytest.raises(CourseError, match="not both"):
+        Supervision(0.0, temperature=2.0, standardised=True)
+    with pytest.raises(CourseError, match="share of the mix"):
+        Supervision(0.0, clean_share=1.1)
+    with pytest.raises(ValueError, match="clean images"):
+        Supervision(0.0, clean_share=1.0)(logits(0), logits(1), None)

@@ -196,3 +196,66 @@ def test_images_on_disk_train_like_images_in_memory():
     lesson = replace(LESSON, train=replace(LESSON.train, images=OnDisk()))
     Trainer(on_disk, lesson, CPU, frozen(small_network(9))).run()
     assert same_bits(in_memory, on_disk)
+
+
+class Constant(nn.Module):
+    """A teacher that says the same of every image: then the mix of its outputs is its output on the mix."""
+
+    def forward(self, images):
+        return torch.tensor([1.0, 0.0, -2.0]).expand(len(images), 3)
+
+
+def trained(supervision, teacher=None, **changes):
+    trainer = Trainer(small_network(0), replace(LESSON, supervision=supervision, **changes), CPU, teacher)
+    trainer.run()
+    return trainer
+
+
+def close(first, second):
+    pairs = zip(first.network.state_dict().values(), second.network.state_dict().values(), strict=True)
+    return all(torch.allclose(a.float(), b.float(), atol=1e-4) for a, b in pairs)
+
+
+def test_a_constant_teacher_teaches_the_same_through_mixed_images_and_mixed_outputs():
+    teacher = frozen(Constant())
+    on_mixed = trained(Supervision(0.0, 2.0), teacher)
+    mix_of_clean = trained(Supervision(0.0, 2.0, clean_share=1.0), teacher)
+    assert close(on_mixed, mix_of_clean)
+    assert set(mix_of_clean.history[0]["train"]) == {"teacher_clean", "loss"}
+
+
+def test_the_clean_images_are_those_of_the_batch_before_mixing():
+    seen = {"clean": [], "mixed": []}
+
+    class Watching(Constant):
+        def forward(self, images):
+            seen["mixed" if len(seen["mixed"]) == len(seen["clean"]) else "clean"].append(images.clone())
+            return super().forward(images)
+
+    trained(Supervision(0.0, 1.0, clean_share=0.5), frozen(Watching()), settings=TrainingSettings(1, 0.1))
+    plan = draw_epoch(LESSON.plan, LESSON.seed, 0, 150)
+    rows = slice(0, 32)
+    lam, partner = torch.from_numpy(plan.lam[rows]), torch.from_numpy(plan.partner[rows])
+    torch.testing.assert_close(mix(seen["clean"][0], lam, partner), seen["mixed"][0])
+
+
+def test_cutmix_targets_weigh_as_the_pixels_that_were_kept():
+    trainer = Trainer(small_network(0), replace(LESSON, cutmix=True), CPU, frozen(Constant()))
+    batch = trainer._batch()
+    same = (batch.images == batch.clean).flatten(1).float().mean(1)
+    lam = batch.mix.lam
+    assert bool((same >= lam - 1e-6).all()) and float((same - lam).mean()) < 0.05  # equal pixels of both count twice
+    order = torch.from_numpy(draw_epoch(LESSON.plan, LESSON.seed, 0, 150).order[:32])
+    expected = mix_labels(LESSON.train.labels[order], lam, batch.mix.partner, 3)
+    torch.testing.assert_close(batch.targets, expected)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5])
+def test_images_that_are_not_mixed_are_seen_as_they_are(share):
+    lesson = replace(LESSON, plan=replace(LESSON.plan, share=share))
+    trainer = Trainer(small_network(0), lesson, CPU, frozen(Constant()))
+    batches = [trainer._batch()]
+    kept = batches[0].mix.lam == 1
+    assert torch.equal(batches[0].images[kept], batches[0].clean[kept])
+    if share == 0:
+        assert kept.all()
