@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from course_lib import cli
+from course_lib.studies import STUDIES
 
 TINY = ["run", "--teacher", "cnn4", "--student", "cnn2", "--limit", "64", "--epochs", "1", "--seeds", "1"]
 
@@ -207,3 +208,41 @@ def test_files_that_are_no_archives_are_refused_and_no_pickle_is_opened(command,
 def test_the_package_is_the_command():
     said = subprocess.run([sys.executable, "-m", "course_lib", "--help"], capture_output=True, text=True, check=True)
     assert "calibration" in said.stdout
+
+
+def test_the_list_of_studies_says_what_each_asks_tests_and_costs(command, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    code, said, _ = command("study", "--list")
+    assert code == 0
+    for name, study in STUDIES.items():
+        line = next(line for line in said.splitlines() if line.strip().startswith(f"{name} "))
+        assert study.asks in line and (", ".join(study.claims) or "left open") in line
+        assert "digits: " in line or "tabular: " in line  # what it took
+    assert command("study")[1] == said  # without a name
+
+
+@pytest.mark.parametrize(
+    ("arguments", "advice"),
+    [
+        (["four-arm"], "did you mean four-arms"),
+        (["four-arms", "--scale", "big"], "choose small or full"),
+        (["four-arms", "--data", "nothing/here"], "there is no folder nothing/here"),
+        (["four-arms", "--data", "cifar100"], "--download` gets it"),
+        (["four-arms", "--resume"], "name its folder with --out"),
+        (["four-arms", "--resume", "--out", "empty"], "holds no study"),
+        (["four-arms", "--device", "tpu"], "choose auto, cpu or cuda"),
+    ],
+)
+def test_a_study_that_cannot_begin_says_why_and_leaves_nothing_behind(
+    command, tmp_path, monkeypatch, arguments, advice
+):
+    monkeypatch.setenv("COURSE_DATA", str(tmp_path / "no data"))
+    assert advice in mistake(command("study", *arguments))
+    assert not (tmp_path / "runs").exists() or not list((tmp_path / "runs").iterdir())
+
+
+def test_the_page_of_claims_is_written_where_it_is_asked_for(command, tmp_path):
+    code, printed, _ = command("claims")
+    assert code == 0 and printed.startswith("# What holds")
+    assert command("claims", "--out", "page.md")[0] == 0
+    assert (tmp_path / "page.md").read_text() == printed

@@ -11,6 +11,7 @@ import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from time import monotonic
@@ -62,10 +63,28 @@ def conduct(
     habits = habits or experiment.Habits(Console(quiet=True))
     parts = study.parts(settings_of(data, scale))
     diary = _Diary.open(destination, _plan(study, data, scale, parts), resume=resume)
+    try:
+        _run_parts(study, parts, diary, device, habits)
+    except CourseError:
+        diary.forget_if_empty()
+        raise
+    started = monotonic()
+    habits.console.print(f"{study.name}: measuring", markup=False, highlight=False)
+    finished = [Part(name, destination / "runs" / name, settings, device) for name, settings in parts.items()]
+    findings = study.read(finished)
+    diary.note("measuring", monotonic() - started)
+    return _write(destination / "results", study, finished, findings, diary)
+
+
+def _run_parts(
+    study: Study, parts: Mapping[str, RunSettings], diary: "_Diary", device: str, habits: experiment.Habits
+) -> None:
+    """Run what is still to be run."""
+    data, scale, runs = diary.plan["data"], diary.plan["scale"], diary.path.parent / "runs"
     for number, (name, settings) in enumerate(parts.items(), start=1):
         habits.console.print(f"{study.name}, run {number} of {len(parts)}: {name}", markup=False, highlight=False)
         started = monotonic()
-        folder = destination / "runs" / name
+        folder = runs / name
         going_on = (folder / "config.json").exists()
         command = f"course study {study.name} --data {data} --scale {scale}"
         run = partial(experiment.run, settings, folder, device=device, resume=going_on, command=command)
@@ -74,12 +93,6 @@ def conduct(
         else:
             run(habits=habits)
         diary.note(name, monotonic() - started)
-    started = monotonic()
-    habits.console.print(f"{study.name}: measuring", markup=False, highlight=False)
-    finished = [Part(name, destination / "runs" / name, settings, device) for name, settings in parts.items()]
-    findings = study.read(finished)
-    diary.note("measuring", monotonic() - started)
-    return _write(destination / "results", study, finished, findings, diary)
 
 
 def _plan(study: Study, data: str, scale: str, parts: Mapping[str, RunSettings]) -> dict[str, Any]:
@@ -116,6 +129,13 @@ class _Diary:
                 was = "other settings" if name == "parts" else repr(found[name])
                 raise CourseError(f"{folder} holds another study: {name} was {was}. Name another --out")
         return cls(path, plan, seconds)
+
+    def forget_if_empty(self) -> None:
+        """Leave nothing behind of a study that could not begin."""
+        if not (self.path.parent / "runs").exists():
+            self.path.unlink()
+            with suppress(OSError):
+                self.path.parent.rmdir()
 
     def note(self, part: str, seconds: float) -> None:
         """This much more time went into a part."""

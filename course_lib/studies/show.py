@@ -13,13 +13,17 @@ from course_lib.studies import STUDIES
 def print_list(console: Console) -> None:
     """What each study asks, which claim it tests, and what it cost where it was run for us."""
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1))
-    for column in ("study", "asks", "claims", "cost of --scale full"):
+    for column in ("study", "asks", "claims", "--scale full took"):
         table.add_column(column)
     costs = _costs()
     for study in STUDIES.values():
         table.add_row(study.name, study.asks, ", ".join(study.claims) or "left open", costs.get(study.name, "not run"))
     console.print(table)
-    console.print("--scale small takes less than 3 minutes on digits. Costs are of two CPU cores.", highlight=False)
+    console.print(
+        "--scale small takes less than 3 minutes on digits. Costs are those of the results that came with the library, "
+        "on the machines that their manifests name.",
+        highlight=False,
+    )
 
 
 def _costs() -> dict[str, str]:
