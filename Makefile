@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 OLDEST := .venv-oldest
 unexport PYTHONDONTWRITEBYTECODE  # without bytecode every start compiles torch again, which takes seconds
 
-.PHONY: help demo test verify soak lint lab test-oldest lock clean
+.PHONY: help demo test verify soak lint results lab test-oldest lock clean
 .DEFAULT_GOAL := help
 
 help:            ## this list
@@ -37,6 +37,9 @@ lint: $(READY)   ## format, lint, types, layers
 	$(BIN)/ruff check .
 	$(BIN)/pyright
 	$(BIN)/lint-imports
+
+results: $(READY) ## every study that ships, again, and docs/claims.md; an hour and a half on two cores
+	$(BIN)/python -m course_lib.studies.ship
 
 lab: $(READY)    ## JupyterLab with the course installed
 	$(BIN)/jupyter lab

@@ -162,3 +162,33 @@ def test_cifar_is_read_as_torchvision_keeps_it(data_folder, monkeypatch):
     assert splits.class_names == tuple(names)
     assert np.array_equal(splits.test.images.numpy(), rows["test_batch"].reshape(20, 3, 32, 32))
     assert len(splits.train) + len(splits.calib) == 100
+
+
+def test_tabular_holds_rows_of_numbers_as_images_of_one_pixel():
+    splits = data.load("tabular", limit=800)
+    assert splits.train.images.shape == (800, 20, 1, 1) and splits.train.images.dtype == torch.uint8
+    assert (len(splits.calib), len(splits.test), len(splits.class_names)) == (500, 2000, 8)
+    assert torch.equal(splits.train.labels.bincount(), torch.full((8,), 100))
+    spread = splits.train.images.float().flatten(1)
+    assert ((spread.mean(0) - 127.5).abs() < 5).all() and ((spread.std(0) - 32).abs() < 4).all()
+    assert torch.equal(data.load("tabular", limit=800).test.images, splits.test.images)
+
+
+def test_the_rows_of_tabular_are_those_of_scikit_learn_in_256_steps():
+    from sklearn.datasets import make_classification
+
+    features, labels = make_classification(
+        6_000, 20, n_informative=12, n_redundant=4, n_classes=8, n_clusters_per_class=2, class_sep=1.5, flip_y=0.05,
+        random_state=20_180_515,
+    )  # fmt: skip
+    source = named.read_tabular(download=False)
+    pixels = torch.cat([source.train.pixels(), source.test.pixels()]).flatten(1).numpy()
+    assert np.array_equal(torch.cat([source.train.labels, source.test.labels]).numpy(), labels)
+    for column in range(20):  # equal but for rounding and for what is cut
+        assert np.corrcoef(pixels[:, column], features[:, column])[0, 1] > 0.999
+
+
+def test_tabular_is_never_cropped_or_mirrored():
+    from course_lib.augment import View
+
+    assert View.of((6_000, 20, 1, 1)) == View(size=1, padding=0, shift=0, flip=False)

@@ -33,9 +33,10 @@ def test_parameter_count_of_a_small_network_is_that_worked_by_hand():
 
 @pytest.mark.parametrize("name", BUILT_HERE)
 def test_every_network_gives_one_logit_a_class(name):
+    size = 1 if name.startswith("mlp") else 16  # pixels on a side; rows of numbers are images of one pixel
     network = build(name, 7, seed=0).eval()
     with torch.no_grad():
-        logits = network(torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(0)))
+        logits = network(torch.rand(2, 3, size, size, generator=torch.Generator().manual_seed(0)))
     assert logits.shape == (2, 7)
     assert not torch.allclose(logits.sum(dim=1), torch.ones(2))  # logits, not probabilities
     assert not torch.equal(logits[0], logits[1])
@@ -146,3 +147,11 @@ def test_a_wide_network_is_a_teacher_and_a_narrow_one_has_something_to_gain():
     torch.set_num_threads(threads)
     assert teacher > 0.95
     assert student < teacher - 0.02
+
+
+@pytest.mark.parametrize(("width", "features", "classes"), [(16, 20, 8), (1, 3, 2)])
+def test_a_plain_network_has_the_parameters_worked_by_hand(width, features, classes):
+    network = build(f"mlp{width}", classes, channels=features, seed=0)
+    by_hand = features * width + 2 * width + width * width + 2 * width + width * classes + classes
+    assert count_parameters(network) == by_hand
+    assert network(torch.zeros(5, features, 1, 1)).shape == (5, classes)
