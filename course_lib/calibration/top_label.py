@@ -1,4 +1,4 @@
-"""calibration: does a model that is 80 % sure answer right 8 times out of 10?
+"""top_label: does a model that is 80 % sure answer right 8 times out of 10?
 
 Confidence c is the largest probability, a is 1 where the answer is right. Images are sorted into M equal bins of
 confidence; bin m holds n_m of N images, its gap is their mean confidence minus their accuracy.
@@ -17,14 +17,12 @@ https://arxiv.org/abs/1706.04599, sections 2 and 3 (ECE, MCE); Thulasidasan, Che
 Michalak, "On Mixup Training", NeurIPS 2019, https://arxiv.org/abs/1905.11001, section 3 (OE).
 """
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from course_lib.errors import CourseError
-from course_lib.predictions import accuracy, brier_score, confidence_and_correct, negative_log_likelihood
 
 N_BINS = 15
 
@@ -132,122 +130,3 @@ def overconfidence_error(confidence: Tensor, correct: Tensor, n_bins: int = N_BI
 def maximum_calibration_error(confidence: Tensor, correct: Tensor, n_bins: int = N_BINS) -> float:
     """Largest absolute gap of any bin that holds an image; a float in [0, 1]."""
     return reliability_bins(confidence, correct, n_bins).gap.abs().max().item()
-
-
-class GroupReliability(NamedTuple):
-    """Calibration of groups of images: of each class, or of each bin of lambda.
-
-    Attributes:
-        count: (G,) int64. Images in the group.
-        confidence: (G,) float64. Their mean confidence; NaN in an empty group, as below.
-        accuracy: (G,) float64. Their mean correctness.
-        ece: (G,) float64. Their ECE.
-    """
-
-    count: Tensor  # pyright: ignore[reportIncompatibleMethodOverride]
-    confidence: Tensor
-    accuracy: Tensor
-    ece: Tensor
-
-    @property
-    def signed_gap(self) -> Tensor:
-        """(G,) float64. Mean confidence minus accuracy."""
-        return self.confidence - self.accuracy
-
-
-def by_group(
-    confidence: Tensor, correct: Tensor, group: Tensor, n_groups: int, n_bins: int = N_BINS
-) -> GroupReliability:
-    """Calibration of each group of images.
-
-    Args:
-        confidence: (N,) float in [0, 1].
-        correct: (N,) bool, or numbers in [0, 1]: of a mixed image, the target mass of the class that was answered.
-        group: (N,) int64 in ``0..n_groups - 1``: labels, answers, or bins of lambda.
-        n_groups: G.
-        n_bins: Bins of confidence in each group.
-
-    Returns:
-        Four (G,) tensors.
-
-    Example:
-        >>> confidence, correct = torch.tensor([0.9, 0.9, 0.5]), torch.tensor([1, 0, 1])
-        >>> found = by_group(confidence, correct, group=torch.tensor([0, 0, 1]), n_groups=2)
-        >>> found.count.tolist(), found.ece
-        ([2, 1], tensor([0.4000, 0.5000], dtype=torch.float64))
-    """
-    place = group * n_bins + bin_index(confidence, n_bins)
-    shape, cells = (n_groups, n_bins), n_groups * n_bins
-    weights = (None, confidence.double(), correct.double())
-    count, sure, right = (torch.bincount(place, each, minlength=cells).view(shape) for each in weights)
-    size = count.sum(dim=1)
-    return GroupReliability(
-        count=size,
-        confidence=sure.sum(dim=1) / size,
-        accuracy=right.sum(dim=1) / size,
-        ece=(sure - right).abs().sum(dim=1) / size,
-    )
-
-
-@dataclass(frozen=True)
-class Measures:
-    """Every number about one set of predictions; accuracy and gaps are fractions, losses nats.
-
-    Attributes:
-        accuracy: In [0, 1].
-        nll: Negative log-likelihood, at least 0.
-        brier: In [0, 2].
-        ece: In [0, 1]; ``ece_over + ece_under``.
-        signed_gap: In [-1, 1], positive when overconfident.
-        ece_over: The part of ECE from bins that are too sure.
-        ece_under: The part of ECE from bins that are not sure enough.
-        overconfidence_error: At most ``ece_over``.
-        mce: In [0, 1]; ruled by the emptiest bins.
-        n: Images.
-        classes: K.
-    """
-
-    accuracy: float
-    nll: float
-    brier: float
-    ece: float
-    signed_gap: float
-    ece_over: float
-    ece_under: float
-    overconfidence_error: float
-    mce: float
-    n: int
-    classes: int
-
-
-def measure(logits: Tensor, labels: Tensor, n_bins: int = N_BINS) -> Measures:
-    """Every number about one set of predictions.
-
-    Args:
-        logits: (N, K) float.
-        labels: (N,) int64.
-        n_bins: Bins of confidence.
-
-    Returns:
-        The numbers.
-
-    Raises:
-        CourseError: If the arrays cannot be predictions.
-    """
-    confidence, correct = confidence_and_correct(logits, labels)
-    bins = reliability_bins(confidence, correct, n_bins)
-    over = (bins.weight * bins.gap.clamp_min(0)).sum().item()
-    under = (bins.weight * (-bins.gap).clamp_min(0)).sum().item()
-    return Measures(
-        accuracy=accuracy(logits, labels),
-        nll=negative_log_likelihood(logits, labels),
-        brier=brier_score(logits, labels),
-        ece=over + under,
-        signed_gap=signed_gap(confidence, correct),
-        ece_over=over,
-        ece_under=under,
-        overconfidence_error=(bins.weight * bins.confidence * bins.gap.clamp_min(0)).sum().item(),
-        mce=bins.gap.abs().max().item(),
-        n=len(labels),
-        classes=logits.shape[1],
-    )
