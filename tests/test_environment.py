@@ -20,7 +20,8 @@ OF_CONDA_ALONE = {"python", "pip"}
 
 def conda_packages() -> dict[str, Requirement]:
     lines = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
-    packages = [Requirement(line) for line in lines]
+    from_pip = [line for part in lines if isinstance(part, dict) for line in part["pip"]]
+    packages = [Requirement(line) for line in [line for line in lines if isinstance(line, str)] + from_pip]
     assert len({package.name for package in packages}) == len(packages)
     return {CONDA_NAMES.get(package.name, package.name): package for package in packages}
 

@@ -1,7 +1,7 @@
 """calibration: reliability bins and every calibration number.
 
-``top_label`` has ECE and its relatives, ``groups`` the same for classes and for bins of lambda, ``measures`` all numbers
-of one set of predictions, ``variants`` the other errors that are called ECE; docs/calibration.md compares them.
+``top_label`` has ECE and its relatives, ``groups`` the same for classes and for bins of lambda, ``measures`` all
+numbers of one set of predictions, ``variants`` the other errors that are called ECE; docs/calibration.md compares them.
 """
 
 from course_lib.calibration.groups import GroupReliability, by_group

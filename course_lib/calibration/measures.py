@@ -20,7 +20,7 @@ def exponentials(logits: Tensor) -> Iterator[tuple[slice, Tensor, Tensor, Tensor
     """Slices of rows with what softmax is made of, in float64.
 
     Yields:
-        The rows; their logits below the largest, (n, K); the exponentials of these, (n, K); and the sums of those, (n,).
+        The rows; their logits below the largest, (n, K); the exponentials of these, (n, K); and their sums, (n,).
     """
     for rows in slices(logits):
         part = logits[rows].double()

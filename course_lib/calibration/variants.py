@@ -1,8 +1,8 @@
 """variants: the errors that are also called ECE, each by its own name.
 
     adaptive    the same sum over bins of equal counts instead of equal widths
-    classwise   (1/K) sum_k sum_m |sum of p_k - 1[y = k] over bin m of p_k| / N         every probability, not only the top
-    debiased    sqrt(max(0, sum_m n_m/N [gap_m^2 - acc_m (1 - acc_m) / (n_m - 1)]))     L2, equal counts, without its bias
+    classwise   (1/K) sum_k sum_m |sum of p_k - 1[y = k] over bin m of p_k| / N       every class's probability
+    debiased    sqrt(max(0, sum_m n_m/N [gap_m^2 - acc_m (1 - acc_m) / (n_m - 1)]))   L2, equal counts, no bias
     smooth      the sigma at which  integral |mean_i K_sigma(t, c_i) (c_i - a_i)| dt = sigma        no bins at all
 
 K_sigma is a Gaussian of standard deviation sigma, reflected at 0 and at 1. The integral falls as sigma rises, so there
@@ -173,7 +173,7 @@ def smooth_ece(confidence: Tensor, correct: Tensor) -> float:
     waves, frequency = dct(residual, norm="ortho"), np.pi * np.arange(GRID)
 
     def excess(sigma: float) -> float:
-        smoothed = idct(waves * np.exp(-((frequency * sigma) ** 2) / 2), norm="ortho")
+        smoothed: Any = idct(waves * np.exp(-((frequency * sigma) ** 2) / 2), norm="ortho")
         return float(np.abs(smoothed).sum()) - sigma
 
     if excess(NEARLY_0) <= 0:
