@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from course_lib import plots
-from course_lib.calibration import Measures, measure
+from course_lib.calibration import measure, measure_variants
 from course_lib.errors import CourseError
 from course_lib.predictions import check_logits, log_of_probs
 from course_lib.temperature import TemperatureFit, find_temperature, scaled_logits
@@ -32,28 +32,28 @@ class FileResult:
     Attributes:
         logits: (N, K) float64.
         labels: (N,) int64.
-        raw: The numbers as they came.
+        raw: The numbers as they came, by name: those of ``Measures`` and of ``Variants``.
         fit: The temperature, where calib arrays were given.
         scaled: The numbers after scaling.
     """
 
     logits: Tensor
     labels: Tensor
-    raw: Measures
+    raw: dict[str, Any]
     fit: TemperatureFit | None
-    scaled: Measures | None
+    scaled: dict[str, Any] | None
 
     def as_json(self) -> dict[str, Any]:
         """The numbers as plain values: as they came at the top, after scaling under ``scaled``."""
         if self.fit is None or self.scaled is None:
-            return asdict(self.raw)
+            return self.raw
         scaling = {"temperature": self.fit.temperature, "at_bound": self.fit.at_bound}
-        return asdict(self.raw) | {"scaled": asdict(self.scaled) | scaling}
+        return self.raw | {"scaled": self.scaled | scaling}
 
     def as_text(self) -> str:
         """The numbers as a table for a person."""
-        raw, scaled = asdict(self.raw), None if self.scaled is None else asdict(self.scaled)
-        head = f"{self.raw.n:,} predictions of {self.raw.classes} classes"
+        raw, scaled = self.raw, self.scaled
+        head = f"{raw['n']:,} predictions of {raw['classes']} classes"
         lines = [f"{head:<34}{'as given':>12}{'' if scaled is None else 'scaled':>12}"]
         for name, value in raw.items():
             if name not in ("n", "classes"):
@@ -78,16 +78,20 @@ def measure_file(path: Path, *, probs: bool = False) -> FileResult:
     arrays = _read(path)
     logits, labels = _pair(arrays, "", path, probs)
     if "calib_logits" not in arrays and "calib_labels" not in arrays:
-        return FileResult(logits, labels, measure(logits, labels), fit=None, scaled=None)
+        return FileResult(logits, labels, _numbers(logits, labels), fit=None, scaled=None)
     calib_logits, calib_labels = _pair(arrays, "calib_", path, probs)
     if calib_logits.shape[1] != logits.shape[1]:
         raise CourseError(f"{path}: calib_logits have {calib_logits.shape[1]} classes, logits {logits.shape[1]}")
     if calib_logits.shape == logits.shape and torch.equal(calib_logits, logits):
         raise CourseError(f"{path}: calib_logits are the logits themselves; the temperature needs other images")
     fit = find_temperature(calib_logits, calib_labels)
-    return FileResult(
-        logits, labels, measure(logits, labels), fit, measure(scaled_logits(logits, fit.temperature), labels)
-    )
+    scaled = _numbers(scaled_logits(logits, fit.temperature), labels)
+    return FileResult(logits, labels, _numbers(logits, labels), fit, scaled)
+
+
+def _numbers(logits: Tensor, labels: Tensor) -> dict[str, Any]:
+    """The whole family."""
+    return asdict(measure(logits, labels)) | asdict(measure_variants(logits, labels))
 
 
 def draw(result: FileResult, path: Path) -> Path:

@@ -75,7 +75,7 @@ def bin_index(confidence: Tensor, n_bins: int = N_BINS) -> Tensor:
         first = int(outside.nonzero()[0])
         raise CourseError(f"confidence {float(confidence[first])} at place {first} is no probability in [0, 1]")
     inner_edges = torch.arange(1, n_bins, dtype=torch.float64, device=confidence.device) / n_bins
-    return torch.bucketize(confidence.double(), inner_edges)
+    return torch.bucketize(confidence.double().contiguous(), inner_edges)
 
 
 def reliability_bins(confidence: Tensor, correct: Tensor, n_bins: int = N_BINS) -> ReliabilityBins:
