@@ -153,12 +153,13 @@ def test_calibration_prints_every_number_and_writes_the_diagram(command, tmp_pat
     code, said, _ = command("calibration", "mine.npz", "--json")
     numbers = json.loads(said)
     keys = "accuracy nll brier ece signed_gap ece_over ece_under overconfidence_error mce n classes".split()
+    keys += "adaptive_ece classwise_ece debiased_l2 smooth_ece".split()
     assert code == 0 and sorted(numbers) == sorted([*keys, "scaled"])
     assert sorted(numbers["scaled"]) == sorted([*keys, "temperature", "at_bound"])
     assert numbers["scaled"]["temperature"] > 1 and numbers["scaled"]["nll"] < numbers["nll"]
     assert (tmp_path / "mine.png").read_bytes().startswith(b"\x89PNG")
     code, said, _ = command("calibration", "mine.npz")
-    assert code == 0 and "overconfidence error" in said and "mine.png" in said
+    assert code == 0 and all(name in said for name in ("overconfidence error", "smooth ece", "mine.png"))
 
 
 def test_without_calib_arrays_nothing_is_scaled_and_the_text_says_why(command):
