@@ -16,7 +16,7 @@ from course_lib.data.records import Source, Split, Splits
 from course_lib.data.splitting import carve
 from course_lib.errors import CourseError, unknown
 
-__all__ = ["Split", "Splits", "data_folder", "found", "load", "remedy"]
+__all__ = ["Split", "Splits", "count", "data_folder", "found", "load", "remedy"]
 
 
 def load(
@@ -56,6 +56,22 @@ def load(
         raise CourseError(f"--image-size is for folders of images; those of {source} keep their size")
     train, calib = carve(pools.train.labels, len(pools.class_names), limit)
     return read_splits(pools, train, calib, image_size, skip_unreadable, on_progress)
+
+
+def count(source: str) -> tuple[int, int]:
+    """How many training images, beside the calibration ones, and how many classes a source has; nothing is decoded.
+
+    Raises:
+        CourseError: As ``load``.
+
+    Example:
+        >>> count("digits")
+        (959, 10)
+    """
+    pools = _open(source, download=False)
+    _check(pools)
+    train, _ = carve(pools.train.labels, len(pools.class_names), None)
+    return len(train), len(pools.class_names)
 
 
 def found() -> dict[str, str | None]:

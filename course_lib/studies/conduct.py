@@ -21,6 +21,7 @@ from rich.console import Console
 
 from course_lib import experiment, results
 from course_lib.calibration import measure
+from course_lib.data import count
 from course_lib.errors import CourseError
 from course_lib.experiment.record import MEASURED, environment_of
 from course_lib.files import write_atomically
@@ -61,6 +62,9 @@ def conduct(
         experiment.Interrupted: If the study was asked to stop.
     """
     habits = habits or experiment.Habits(Console(quiet=True))
+    _, classes = count(data)
+    if classes < study.classes:
+        raise CourseError(f"study {study.name} needs {study.classes} classes or more, {data} has {classes}")
     parts = study.parts(settings_of(data, scale))
     diary = _Diary.open(destination, _plan(study, data, scale, parts), resume=resume)
     try:

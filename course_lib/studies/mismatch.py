@@ -160,4 +160,5 @@ STUDY = Study(
     claims=("C1", "C2"),
     parts=parts,
     read=read,
+    classes=3,  # a pair of two leaves no other class
 )

@@ -6,6 +6,7 @@
 
 from dataclasses import replace
 
+from course_lib.data import count
 from course_lib.errors import CourseError
 from course_lib.recipes import RunSettings
 
@@ -47,7 +48,7 @@ def settings_of(data: str, scale: str) -> RunSettings:
         scale: ``small`` or ``full``.
 
     Raises:
-        CourseError: If there is no such scale.
+        CourseError: If there is no such scale, or the data are not there.
     """
     if scale not in SCALES:
         raise CourseError(f"unknown scale {scale!r}: choose small or full")
@@ -58,4 +59,4 @@ def settings_of(data: str, scale: str) -> RunSettings:
     if data in SMALL_IMAGES:
         return small
     networks = {} if data in FULL else {"teacher": "resnet20", "student": "resnet8"}
-    return replace(small, epochs=3, limit=1_000, **networks)
+    return replace(small, epochs=3, limit=min(1_000, count(data)[0]), **networks)

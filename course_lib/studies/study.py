@@ -40,6 +40,7 @@ class Study:
         read: What finished parts, in that order, tell.
         data: What it runs on where nothing is said.
         own_process: Whether each part runs in a process of its own, so that its memory can be measured.
+        classes: How many the data must have at least.
     """
 
     name: str
@@ -49,3 +50,4 @@ class Study:
     read: Callable[[Sequence[Part]], Findings]
     data: str = "digits"
     own_process: bool = False
+    classes: int = 2

@@ -122,12 +122,26 @@ def test_every_study_says_what_it_asks_and_which_known_claim_it_tests():
 
 @pytest.mark.parametrize("data", ["digits", "tabular", "fashion", "cifar10-jpeg", "tin200-32"])
 @pytest.mark.parametrize("size", studies.SCALES)
-def test_arms_of_a_study_have_equal_budgets(data, size):
+def test_arms_of_a_study_have_equal_budgets(data, size, monkeypatch):
+    monkeypatch.setattr(scale, "count", lambda data: (700, 10))
     base = studies.settings_of(data, size)
     for study in studies.STUDIES.values():
         for settings in study.parts(base).values():
             assert (settings.epochs, settings.limit, settings.batch_size) == (base.epochs, base.limit, base.batch_size)
     assert studies.find("four-arms").parts(base)["main"].seeds >= 3
+
+
+def test_what_needs_more_classes_is_refused_before_anything_is_trained(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys.modules["course_lib.studies.conduct"], "count", lambda data: (700, 2))
+    with pytest.raises(CourseError, match="mismatch needs 3 classes or more, digits has 2"):
+        conduct("mismatch", tmp_path / "study")
+    assert not (tmp_path / "study").exists()
+
+
+def test_small_is_as_large_as_small_data_allow(monkeypatch):
+    monkeypatch.setattr(scale, "count", lambda data: (130, 3))
+    assert studies.settings_of("somewhere", "small").limit == 130
+    assert studies.settings_of("somewhere", "full").limit is None
 
 
 def test_an_unknown_scale_is_refused():
@@ -147,6 +161,7 @@ def test_absent_data_are_named_with_the_way_to_get_them(tmp_path, monkeypatch):
     monkeypatch.setenv("COURSE_DATA", str(tmp_path))
     with pytest.raises(CourseError, match=r"cifar10 is not on this machine .*--download"):
         studies.conduct(studies.find("four-arms"), "cifar10", "small", tmp_path / "study")
+    assert not (tmp_path / "study").exists()
     with pytest.raises(CourseError, match="unknown data 'cifar10-jpeg'"):
         studies.conduct(studies.find("four-arms"), "cifar10-jpeg", "small", tmp_path / "other")
 
