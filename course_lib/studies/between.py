@@ -22,6 +22,7 @@ from course_lib.vicinal import Pairs, draw_pairs
 
 IMAGES_AT_MOST = 2_000
 BATCH = 500
+TINY = 1e-300  # stands for a probability that float64 cannot hold
 PEAK_REACH = 0.1  # around lambda = 1/2; wider than the peak of the figures, for enough pairs
 SEED = 0  # of the pairs: the same for every model, so that differences are paired
 
@@ -94,7 +95,8 @@ class Answers:
 
     def probs(self, temperature: float = 1.0) -> tuple[Tensor, Tensor]:
         """Probabilities on images and mixtures at a temperature, float64."""
-        clean, mixed = (scaled_logits(logits, temperature).softmax(dim=1) for logits in (self.clean, self.mixed))
+        scaled = (scaled_logits(logits, temperature).softmax(dim=1) for logits in (self.clean, self.mixed))
+        clean, mixed = (probs.clamp_min(TINY) for probs in scaled)  # a very sure model rounds others to 0
         return clean, mixed
 
     def each(self, measure: Callable[[Tensor, Tensor, Tensor], Tensor], temperature: float = 1.0) -> Tensor:

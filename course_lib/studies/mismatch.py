@@ -106,7 +106,7 @@ def _measures(part: Part, probe: Probe) -> Mapping[str, Tensor]:
         return mix_labels(labels, lam, partner, classes)
 
     def cross_entropy(said: Tensor, lam: Tensor, partner: Tensor) -> Tensor:
-        return -(targets(lam, partner) * said.clamp_min(1e-300).log()).sum(dim=1)
+        return -(targets(lam, partner) * said.log()).sum(dim=1)
 
     def clean_structure(said: Tensor, lam: Tensor, partner: Tensor) -> Tensor:
         """Of the two images before they are mixed, each outside the same pair: how well it can be at all."""
