@@ -3,8 +3,10 @@
 A difference is first minus second. Where its 95 % interval holds 0 it is undecided, however large it looks.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from course_lib.arms import ARMS, arm_of
 from course_lib.intervals import Interval, paired_difference
 from course_lib.predictions import Predictions
 from course_lib.report.run import Run, headline
@@ -83,12 +85,22 @@ def comparisons(run: Run) -> list[Comparison]:
     chosen = headline(run)
     return [
         Comparison(*pair, measure, scaling, paired_difference(first, second, measure))
-        for pair in PAIRS
-        if set(pair) <= set(chosen)
+        for pair in _pairs(run.arms)
         for scaling in ("none", "temperature")
         for first, second in [[_models(run, arm, chosen[arm], scaling) for arm in pair]]
         for measure in COMPARED[scaling]
     ]
+
+
+def _pairs(arms: Sequence[str]) -> list[tuple[str, str]]:
+    """The pairs that a run holds; a changed arm is held against the arm that it is a change of.
+
+    Example:
+        >>> _pairs(["ce", "mixup_kd", "mixup_kd+flat"])
+        [('mixup_kd', 'ce'), ('mixup_kd+flat', 'mixup_kd')]
+    """
+    changed = [(arm, arm_of(arm).base) for arm in arms if arm not in ARMS]
+    return [pair for pair in [*PAIRS, *changed] if set(pair) <= set(arms)]
 
 
 def _models(run: Run, arm: str, temperature: float | None, scaling: str) -> list[Predictions]:
