@@ -63,20 +63,22 @@ CLAIMS = {
         "How calibrated a student is follows its teacher's calibration, independently of accuracy.",
         "Study `calibration-transfer`: the slope of the student's signed gap on the teacher's when the teacher's "
         "logits are dialled, which changes no answer of the teacher; and over natural teachers of different size "
-        "and training, the partial correlation given the teacher's accuracy.",
+        "and training, the partial correlation given the teacher's accuracy. (A bootstrap over eight teachers is a "
+        "rough interval.)",
     ),
     "C7": Claim(
         "Temperature trades accuracy for calibration",
         "The distillation temperature controls a trade-off between accuracy and calibration, stronger with mixup.",
         "Study `temperature-tradeoff`, from T = 1 to T = 8: whether confidence falls; whether ECE moves the way "
-        "accuracy does (a trade-off; the other way there is none); and whether confidence moves more with mixup "
-        "than without.",
+        "accuracy does (a trade-off; the other way there is none); and whether confidence falls more with mixup "
+        "than without. (The abstract names no direction; that confidence falls as T rises is our prediction.)",
     ),
     "C8": Claim(
         "Geometry",
         "Mixup distillation shapes the geometry of the student's representations.",
         "Study `geometry`, penultimate features of test images (how the paper measures it is not known to us): is "
-        "mixup_kd nearer to its teacher (linear CKA) than ce, and are its classes purer neighbourhoods?",
+        "mixup_kd nearer to its teacher (linear CKA) than ce, and are its classes purer neighbourhoods? (Both "
+        "directions are our predictions.)",
     ),
     "title": Claim(
         "Beyond dark knowledge",
