@@ -78,6 +78,27 @@ def test_slices_change_nothing(monkeypatch):
             assert getattr(b, name) == pytest.approx(value, abs=1e-12), name
 
 
+def test_measuring_leaves_the_logits_as_they_were():
+    logits, labels = problem()
+    before = logits.clone()
+    measure(logits, labels), measure_variants(logits, labels)
+    assert torch.equal(logits, before)
+
+
+def test_of_tied_classes_the_first_is_the_answer_in_one_pass_too():
+    logits = torch.tensor([[1.0, 1.0, 0.0], [0.0, 2.0, 2.0]])
+    for labels, right in (([0, 1], 1.0), ([1, 2], 0.0), ([0, 2], 0.5)):
+        assert measure(logits, torch.tensor(labels)).accuracy == right == accuracy(logits, torch.tensor(labels))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.float64])
+def test_logits_of_any_precision_are_measured_in_float64(dtype):
+    logits, labels = problem()
+    logits = logits.to(dtype)
+    assert measure(logits, labels) == measure(logits.double(), labels)
+    assert measure_variants(logits, labels) == measure_variants(logits.double(), labels)
+
+
 # ---- adaptive ----
 
 
@@ -112,6 +133,22 @@ def test_with_as_many_bins_as_images_every_image_stands_alone():
     alone = (confidence - correct.double()).abs().mean().item()
     assert adaptive_ece(confidence, correct, 30) == pytest.approx(alone)
     assert adaptive_ece(confidence, correct, 100) == pytest.approx(alone)  # the others stay empty
+
+
+def test_a_uniform_guess_is_one_bin_however_many_there_may_be():
+    # 1/4 said of every answer, 5 of 8 right; all ties, so one bin
+    confidence, correct = torch.full((8,), 0.25, dtype=torch.float64), torch.arange(8) < 5
+    assert adaptive_ece(confidence, correct) == pytest.approx(5 / 8 - 1 / 4)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.sampled_from([0.1, 0.3, 0.5, 0.7, 0.9, 1.0]), min_size=1, max_size=40), st.integers(1, 20))
+def test_equal_counts_are_those_of_array_split_but_for_ties(values, n_bins):
+    confidence = torch.tensor(values, dtype=torch.float64)
+    found, ordered = equal_mass_index(confidence, n_bins), np.sort(confidence.numpy())
+    of_place = np.concatenate([np.full(len(part), m) for m, part in enumerate(np.array_split(ordered, n_bins))])
+    for value, place in zip(values, found.tolist(), strict=True):
+        assert place == of_place[np.flatnonzero(ordered == value)[0]]
 
 
 # ---- debiased ----
@@ -174,6 +211,53 @@ def test_of_two_classes_both_have_the_same_gaps():
     assert classwise_ece(logits, labels) == pytest.approx(expected_calibration_error(first, labels == 0), abs=1e-9)
 
 
+def test_of_two_classes_the_classwise_error_is_the_mean_of_two_binary_errors():
+    logits, labels = problem(k=2)
+    probs = logits.softmax(1)
+    each = [expected_calibration_error(probs[:, k].contiguous(), labels == k) for k in (0, 1)]
+    assert classwise_ece(logits, labels) == pytest.approx(np.mean(each), abs=1e-12)
+
+
+@pytest.mark.parametrize(("k", "n_bins"), [(4, 10), (7, 15)])
+def test_classwise_ece_agrees_with_scikit_learns_curve_of_each_class(k, n_bins):
+    logits, labels = problem(k=k)
+    errors = []
+    for of_class, probs in enumerate(logits.softmax(1).numpy().T):
+        seen, said = calibration_curve(labels.numpy() == of_class, probs, n_bins=n_bins, strategy="uniform")
+        counts = np.bincount(np.searchsorted(np.linspace(0, 1, n_bins + 1)[1:-1], probs), minlength=n_bins)
+        errors.append((counts[counts > 0] / len(probs) * np.abs(seen - said)).sum())
+    assert classwise_ece(logits, labels, n_bins) == pytest.approx(np.mean(errors), abs=1e-9)
+
+
+def test_with_one_bin_the_classwise_error_is_that_of_the_class_shares():
+    logits, labels = problem(k=3)
+    shares = torch.bincount(labels, minlength=3) / len(labels)
+    expected = (logits.softmax(1).mean(0) - shares).abs().mean().item()
+    assert classwise_ece(logits, labels, n_bins=1) == pytest.approx(expected, abs=1e-7)
+
+
+def test_always_sure_of_one_class_and_wrong_is_the_worst_classwise_error():
+    logits = torch.tensor([[1000.0, 0.0, 0.0, 0.0]] * 3)
+    assert classwise_ece(logits, torch.tensor([1, 1, 1])) == pytest.approx(2 / 4)
+    assert classwise_ece(logits, torch.tensor([0, 0, 0])) == 0
+
+
+def test_repeating_and_reordering_the_images_changes_no_classwise_error():
+    logits, labels = problem(k=6)
+    order = torch.from_numpy(np.random.default_rng(1).permutation(len(labels)))
+    expected = pytest.approx(classwise_ece(logits, labels), abs=1e-12)
+    assert classwise_ece(logits[order], labels[order]) == expected
+    assert classwise_ece(logits.repeat(3, 1), labels.repeat(3)) == expected
+
+
+def test_labels_drawn_from_the_probabilities_leave_hardly_any_error():
+    generator = torch.Generator().manual_seed(0)
+    logits = 2 * torch.randn(100_000, 5, generator=generator, dtype=torch.float64)
+    labels = torch.multinomial(logits.softmax(1), 1, generator=generator).squeeze(1)
+    for name, value in vars(measure_variants(logits, labels)).items():
+        assert value < 0.01, name
+
+
 def test_a_thousand_classes_are_measured():
     logits, labels = problem(n=2_000, k=1_000, scale=5.0)
     found, variants = measure(logits, labels), measure_variants(logits, labels)
@@ -224,6 +308,12 @@ def test_smooth_ece_agrees_with_relplot(n, power):
 
 def test_gaps_of_one_sign_do_not_cancel_however_they_are_smoothed():
     assert smooth_ece(torch.full((10,), 0.8), torch.tensor([1, 0] * 5)) == pytest.approx(0.3, abs=1e-6)
+
+
+def test_always_sure_and_always_wrong_is_the_worst_smooth_error():
+    for error in VARIANTS:
+        assert error(torch.ones(5), torch.zeros(5)) == 1.0
+        assert error(torch.ones(5), torch.ones(5)) == 0.0
 
 
 # ---- of all ----
@@ -281,6 +371,22 @@ def test_the_calibration_of_a_group_is_that_of_its_images_alone(groups):
             assert found.signed_gap[g].item() == pytest.approx(gap.item())
 
 
+def test_of_mixed_images_the_target_mass_of_the_answer_is_its_correctness():
+    # two images of a lambda bin, .8 sure: the answered class holds .75 and .25 of the mixture
+    found = by_group(torch.full((2,), 0.8).double(), torch.tensor([0.75, 0.25]), torch.tensor([0, 0]), n_groups=1)
+    assert found.accuracy.tolist() == [0.5]
+    assert found.signed_gap[0].item() == found.ece[0].item() == pytest.approx(0.3)
+
+
+def test_what_is_no_group_is_refused():
+    half, right = torch.full((2,), 0.5), torch.tensor([1, 0])
+    for group in (-1, 3):
+        with pytest.raises(ValueError, match=f"group {group} at place 1 is none of 0..2"):
+            by_group(half, right, torch.tensor([0, group]), n_groups=3)
+    with pytest.raises(ValueError, match="must all be"):
+        by_group(half, right, torch.tensor([0]), n_groups=3)
+
+
 def test_an_empty_group_is_no_group_without_error():
     found = by_group(torch.tensor([0.5]), torch.tensor([1]), torch.tensor([1]), n_groups=2)
     assert found.count.tolist() == [0, 1] and found.ece.isnan().tolist() == [True, False]
@@ -289,31 +395,53 @@ def test_an_empty_group_is_no_group_without_error():
 # ---- where the definitions of others differ ----
 
 
-def test_ace_has_three_meanings_and_three_values():
-    """Nixon et al.: every class, equal counts. torch-uncertainty: the top label, equal counts (our adaptive_ece).
-    netcal: the top label, equal widths, every filled bin weighing the same.
-    """
-    probs = torch.tensor([[0.9, 0.1], [0.8, 0.2], [0.7, 0.3], [0.6, 0.4]], dtype=torch.float64)
-    labels = torch.tensor([0, 0, 0, 1])
-    confidence, correct = confidence_and_correct(log_of_probs(probs), labels)
-    equal_counts = adaptive_ece(confidence, correct, 2)  # {.6, .7}: .65 - .5; {.8, .9}: .85 - 1
-    assert equal_counts == pytest.approx(0.15)
-    unweighted = np.mean([0.6, 1 - 0.7, 1 - 0.8, 1 - 0.9])  # ten equal widths: each image has its own bin
-    assert expected_calibration_error(confidence, correct, 10) == pytest.approx(unweighted)  # here all weigh the same
-    repeated = torch.cat([confidence, confidence[:1].repeat(6)]), torch.cat([correct, correct[:1].repeat(6)])
-    assert expected_calibration_error(*repeated, 10) == pytest.approx((0.6 + 0.3 + 0.2 + 7 * 0.1) / 10)
-    assert unweighted == pytest.approx(0.3)  # netcal's stays: its bins do not weigh what they hold
-    nixon = np.mean([adaptive_ece(probs[:, k], labels == k, 4) for k in (0, 1)])  # four bins: each image alone
-    assert nixon == pytest.approx(np.mean([0.1, 0.2, 0.3, 0.6]))
-    assert (
-        len({round(value, 6) for value in (equal_counts, expected_calibration_error(*repeated, 10), unweighted)}) == 3
-    )
-
-
 def netcal_bin(confidence, n_bins):
     """netcal's rule, by hand: clipped to (eps, 1 - eps), then [lo, hi)."""
     eps = np.finfo(np.float64).eps
     return int(np.digitize(np.clip(confidence, eps, 1 - eps), np.linspace(0, 1, n_bins + 1)) - 1)
+
+
+def netcal_ace(confidence, correct, n_bins):
+    """netcal's ACE, by hand: the mean over filled bins, whatever they hold."""
+    place = np.array([netcal_bin(value, n_bins) for value in confidence.tolist()])
+    residual = (confidence - correct.double()).numpy()
+    return np.mean([abs(residual[place == m].mean()) for m in np.unique(place)])
+
+
+def nixon_ace(probs, labels, n_bins):
+    """Nixon et al.'s ACE, by hand: every class, bins of equal counts, the mean over both."""
+    errors = []
+    for k in range(probs.shape[1]):
+        order = np.argsort(probs[:, k].numpy())
+        residual = (probs[:, k] - (labels == k).double()).numpy()[order]
+        errors += [abs(part.mean()) for part in np.array_split(residual, n_bins)]
+    return np.mean(errors)
+
+
+def test_ace_has_three_meanings_and_three_values():
+    probs = torch.tensor([[0.95, 0.05], [0.85, 0.15], [0.75, 0.25], [0.62, 0.38]], dtype=torch.float64)
+    labels = torch.tensor([0, 0, 0, 1])
+    confidence, correct = confidence_and_correct(log_of_probs(probs), labels)
+    # torch-uncertainty, the top label in bins of equal counts: {.62, .75} is .685 - .5, {.85, .95} is .9 - 1
+    assert adaptive_ece(confidence, correct, 2) == pytest.approx((0.185 + 0.1) / 2)
+    # netcal, ten equal widths, each image alone: .62 - 0, .75 - 1, .85 - 1, .95 - 1
+    alone = (0.62 + 0.25 + 0.15 + 0.05) / 4
+    assert netcal_ace(confidence, correct, 10) == pytest.approx(alone)
+    # Nixon et al., every class in two bins of equal counts: of class 0 as above, of class 1 the same in reverse
+    assert nixon_ace(probs, labels, 2) == pytest.approx((0.185 + 0.1 + 0.1 + 0.185) / 4)
+    # netcal's does not move when the first image is there seven times; what weighs bins by their images does
+    more, right = torch.cat([confidence, confidence[:1].repeat(6)]), torch.cat([correct, correct[:1].repeat(6)])
+    assert netcal_ace(more, right, 10) == pytest.approx(alone)
+    assert expected_calibration_error(more, right, 10) == pytest.approx((0.62 + 0.25 + 0.15 + 7 * 0.05) / 10)
+
+
+def test_the_ace_of_every_class_is_not_that_of_the_answer():
+    probs = torch.tensor([[0.6, 0.3, 0.1], [0.5, 0.1, 0.4], [0.2, 0.7, 0.1]], dtype=torch.float64)
+    labels = torch.tensor([0, 2, 1])
+    confidence, correct = confidence_and_correct(log_of_probs(probs), labels)
+    assert adaptive_ece(confidence, correct, 1) == pytest.approx(abs(0.6 - 2 / 3))
+    # one bin: of the classes 1.3 is said, 1 seen; 1.1 and 1; 0.6 and 1; each over 3
+    assert nixon_ace(probs, labels, 1) == pytest.approx((0.3 + 0.1 + 0.4) / 9)
 
 
 def test_netcal_puts_an_edge_into_the_upper_bin_and_one_into_the_last():

@@ -75,7 +75,7 @@ def made_up(root, data, intervals):
     rows = [Evidence("C4", f"piece {n}", "above 0", each, "points").as_row() for n, each in enumerate(intervals)]
     about = {
         "study": "four-arms", "data": data, "seconds": 60.0, "seeds": 3, "images": {"train": 1, "test": 2},
-        "command": "course study", "revision": "abc",
+        "command": "course study", "revision": "abc", "parts": {"main": {"teacher": "t", "student": "s", "epochs": 1}},
         "environment": {"processor": "made up", "device": "cpu", "threads": 1, "torch": "2"},
     }  # fmt: skip
     values = {"accuracy": 0.9, "ece_over": 0.1, "ece_under": 0.0, "overconfidence_error": 0.05, "signed_gap": 0.1}

@@ -92,6 +92,39 @@ def test_answers_that_are_all_right_leave_room_for_doubt():
     assert 0.01 < interval.high < 0.05
 
 
+def with_right(sure, right, n=100):
+    """One model of two classes that is ``sure`` of every answer, the first ``right`` of which are right."""
+    margin = math.log(sure / (1 - sure)) if sure < 1 else 1000.0
+    sign = torch.where(torch.arange(n) < right, 1.0, -1.0).double()
+    logits = torch.stack([margin * sign, torch.zeros(n).double()], dim=1)
+    return [Predictions(logits, torch.zeros(n, dtype=torch.int64), "test", "m", "h")]
+
+
+@pytest.mark.parametrize("name", BINNED)
+def test_a_difference_has_doubt_for_bins_without_an_error_worked_by_hand(name):
+    # Always sure and always right: gap 0, no spread, no bias; yet 102 right of 104 once 2 right and 2 wrong are added.
+    # Sure at 0.8, right 70 times: gap 0.1, seen variance 0.7 * 0.3 over 99, against 72 of 104. OE weighs both by 0.8.
+    weight = 1.0 if name == "ece" else 0.8
+    hidden = 102 / 104 * 2 / 104 + weight**2 * (72 / 104 * 32 / 104 - 0.7 * 0.3)
+    reach = stats.t.ppf(0.975, 99) * math.sqrt((weight**2 * 0.7 * 0.3 * 100 / 99 + hidden) / 100)
+    noise = math.sqrt(0.7 * 0.3 / 100) * math.sqrt(2 / math.pi) * (1.0 if name == "ece" else 0.8 / 2)
+    found = paired_difference(with_right(1.0, 100), with_right(0.8, 70), name)
+    assert found.estimate == pytest.approx(-0.1 * weight)
+    assert (found.low, found.high) == pytest.approx((-0.1 * weight - reach, -0.1 * weight + noise + reach))
+
+
+@pytest.mark.parametrize("n", [50, 200])
+@pytest.mark.parametrize("chance", [0.97, 0.99, 0.995, 0.998, 1.0])
+def test_with_one_confidence_each_the_exact_coverage_of_a_difference_is_at_least_nine_tenths(n, chance):
+    """No simulation: one model is always right, the other's right answers are binomial. Both are sure at 0.999."""
+    truth = abs(0.999 - chance) - abs(0.999 - 1)
+    flawless = with_right(0.999, n, n)
+    few = range(int(0.8 * n), n + 1)  # what is below hardly ever happens
+    intervals = [paired_difference(with_right(0.999, right, n), flawless, "ece") for right in few]
+    held = np.array([i.low <= truth <= i.high for i in intervals])
+    assert stats.binom.pmf(np.array(few), n, chance) @ held >= 0.9
+
+
 @pytest.mark.parametrize(("confidence", "correct"), [([0.9], [True]), ([0.9, 0.8], [True])])
 def test_arrays_that_give_no_interval_are_refused(confidence, correct):
     with pytest.raises(ValueError, match="N at least 2"):
@@ -136,23 +169,23 @@ def test_the_simulation_of_coverage_finds_what_it_should():
 
 
 def test_the_simulation_of_coverage_would_notice_a_bad_interval(monkeypatch):
-    from course_lib import intervals
+    from course_lib.intervals import coverage as simulation
 
-    whole = intervals._ece_and_ends
-    monkeypatch.setattr(intervals, "_ece_and_ends", lambda sums: (whole(sums)[0],) * 3)  # no width at all
+    whole = simulation.ece_and_ends
+    monkeypatch.setattr(simulation, "ece_and_ends", lambda sums: (whole(sums)[0],) * 3)  # no width at all
     rng = np.random.default_rng(0)
     assert ece_interval_coverage(*calibrated_but_for(0.02, 500, rng), replications=50, rng=rng) < 0.5
 
 
 def test_many_sets_at_once_have_the_ends_that_each_has_alone():
-    from course_lib.intervals import _bin_sums, _BinSums, _ece_and_ends
+    from course_lib.intervals.ece import BinSums, bin_sums, ece_and_ends
 
     rng = np.random.default_rng(0)
     sets = [calibrated_but_for(0.05, 80, rng) for _ in range(3)]
     alone = [ece_interval(*each) for each in sets]
-    sums = [_bin_sums(bin_index(confidence), confidence, correct, 15) for confidence, correct in sets]
-    names = [field.name for field in fields(_BinSums)]
-    ends = _ece_and_ends(_BinSums(*(torch.stack([getattr(s, name) for s in sums]) for name in names)))
+    sums = [bin_sums(bin_index(confidence), confidence, correct, 15) for confidence, correct in sets]
+    names = [field.name for field in fields(BinSums)]
+    ends = ece_and_ends(BinSums(*(torch.stack([getattr(s, name) for s in sums]) for name in names)))
     for i, interval in enumerate(alone):
         assert [end[i].item() for end in ends] == pytest.approx([interval.estimate, interval.low, interval.high])
 
@@ -169,7 +202,7 @@ def test_paired_intervals_cover_a_true_difference_over_seeds_and_images():
             + 0.4 * rng.normal(size=(1, n))
             + 0.3 * rng.normal(size=(seeds, n))
         )
-        from course_lib.intervals import _reach
+        from course_lib.intervals.mean import reach
 
-        held += abs(gaps.mean() - truth) <= _reach(torch.from_numpy(gaps))
+        held += abs(gaps.mean() - truth) <= reach(torch.from_numpy(gaps))
     assert held / 400 >= 0.93

@@ -90,6 +90,20 @@ def test_what_cannot_be_predictions_is_refused(logits, labels, message):
         check_logits(torch.tensor(logits), torch.tensor(labels))
 
 
+@pytest.mark.parametrize("broken", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("place", [0, 5, 36])
+def test_one_broken_logit_is_found_wherever_it_stands(broken, place):
+    logits, labels = drawn(k=37)
+    logits[3, place] = broken
+    with pytest.raises(CourseError, match="in 1 of 200 rows, first in row 3"):
+        check_logits(logits.float(), labels)
+
+
+def test_the_largest_numbers_there_are_can_be_logits():
+    largest = torch.finfo(torch.float32).max
+    check_logits(torch.tensor([[largest, largest, -largest]]), torch.tensor([0]))
+
+
 def test_logits_that_only_partly_look_like_probabilities_are_taken():
     check_logits(torch.tensor([[0.5, 0.5], [0.5, 0.6]]), torch.tensor([0, 0]))
 

@@ -81,6 +81,20 @@ def test_predictions_survive_half_precision(written):
     torch.testing.assert_close(kept.logits.softmax(1), original.logits.softmax(1), atol=1e-3, rtol=0)
 
 
+@pytest.mark.parametrize("k", [2, 10, 100])
+def test_half_precision_keeps_confidences_far_better_than_plain_rounding_does(tmp_path, k):
+    original = drawn(n=2_000, k=k, scale=1.5)
+    kept = results.write(tmp_path, ABOUT, {}, [original]).predictions("ce-seed0")
+    exact = original.logits.double().softmax(1).amax(1)
+    centred = (original.logits - original.logits.amax(1, keepdim=True)).half()
+
+    def error(logits):
+        return (logits.double().softmax(1).amax(1) - exact).abs().mean()
+
+    assert error(kept.logits) < (0.2 if k > 2 else 1.01) * error(centred)  # of two classes, one is left to round
+    assert ((kept.logits - centred.float()).abs() <= 1.01 * 2.0**-10 * centred.float().abs()).all()  # one step at most
+
+
 @pytest.mark.parametrize("scale", [0.01, 1.0, 1e4])
 def test_half_precision_changes_no_answer(tmp_path, scale):
     original = drawn(n=2_000, scale=scale)

@@ -1,11 +1,15 @@
 """calibration: reliability bins and every calibration number.
 
-``top_label`` has ECE and its relatives, ``groups`` the same for classes and for bins of lambda, ``measures`` all
-numbers of one set of predictions, ``variants`` the other errors that are called ECE; docs/calibration.md compares them.
+``top_label`` has ECE and its relatives, ``groups`` the same for classes and for bins of lambda. ``equal_mass``,
+``classwise`` and ``smooth`` have the other errors that are called ECE. ``measures`` and ``variants`` compute all of
+them, in one pass each. docs/calibration.md compares them.
 """
 
+from course_lib.calibration.classwise import classwise_ece
+from course_lib.calibration.equal_mass import adaptive_ece, debiased_l2, equal_mass_index
 from course_lib.calibration.groups import GroupReliability, by_group
 from course_lib.calibration.measures import Measures, measure
+from course_lib.calibration.smooth import smooth_ece
 from course_lib.calibration.top_label import (
     N_BINS,
     ReliabilityBins,
@@ -16,15 +20,7 @@ from course_lib.calibration.top_label import (
     reliability_bins,
     signed_gap,
 )
-from course_lib.calibration.variants import (
-    Variants,
-    adaptive_ece,
-    classwise_ece,
-    debiased_l2,
-    equal_mass_index,
-    measure_variants,
-    smooth_ece,
-)
+from course_lib.calibration.variants import Variants, measure_variants
 
 __all__ = [
     "N_BINS",

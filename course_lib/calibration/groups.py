@@ -44,12 +44,23 @@ def by_group(
     Returns:
         Four (G,) tensors.
 
+    Raises:
+        ValueError: If the shapes do not fit, or a group is none of ``0..n_groups - 1``.
+        CourseError: If a confidence is NaN or outside [0, 1].
+
     Example:
         >>> confidence, correct = torch.tensor([0.9, 0.9, 0.5]), torch.tensor([1, 0, 1])
         >>> found = by_group(confidence, correct, group=torch.tensor([0, 0, 1]), n_groups=2)
         >>> found.count.tolist(), found.ece
         ([2, 1], tensor([0.4000, 0.5000], dtype=torch.float64))
     """
+    if confidence.ndim != 1 or not confidence.shape == correct.shape == group.shape:
+        shapes = ", ".join(str(tuple(each.shape)) for each in (confidence, correct, group))
+        raise ValueError(f"confidence, correct and group must all be (N,), got {shapes}")
+    outside = (group < 0) | (group >= n_groups)
+    if outside.any():
+        first = int(outside.nonzero()[0])
+        raise ValueError(f"group {int(group[first])} at place {first} is none of 0..{n_groups - 1}")
     place = group * n_bins + bin_index(confidence, n_bins)
     shape, cells = (n_groups, n_bins), n_groups * n_bins
     weights = (None, confidence.double(), correct.double())

@@ -20,13 +20,18 @@ def exponentials(logits: Tensor) -> Iterator[tuple[slice, Tensor, Tensor, Tensor
     """Slices of rows with what softmax is made of, in float64.
 
     Yields:
-        The rows; their logits below the largest, (n, K); the exponentials of these, (n, K); and their sums, (n,).
+        The rows; the largest logit of each, (n,); the exponentials of logits below it, (n, K), which the next step
+        overwrites; and their sums, (n,).
     """
+    room = torch.empty(0, logits.shape[1], dtype=torch.float64, device=logits.device)
     for rows in slices(logits):
-        part = logits[rows].double()
-        centred = part - part.amax(dim=1, keepdim=True)
-        scaled = centred.exp()
-        yield rows, centred, scaled, scaled.sum(dim=1)
+        part = logits[rows].detach()
+        if len(room) < len(part):
+            room = torch.empty(part.shape, dtype=torch.float64, device=logits.device)
+        scaled = room[: len(part)].copy_(part)
+        largest = scaled.amax(dim=1, keepdim=True)
+        scaled.sub_(largest).exp_()
+        yield rows, largest.squeeze(1), scaled, scaled.sum(dim=1)
 
 
 @dataclass(frozen=True)
@@ -73,15 +78,22 @@ def measure(logits: Tensor, labels: Tensor, n_bins: int = N_BINS) -> Measures:
 
     Raises:
         CourseError: If the arrays cannot be predictions.
+
+    Example:
+        >>> found = measure(torch.zeros(4, 2), torch.tensor([0, 0, 0, 1]))  # 1/2 sure, 3/4 right
+        >>> found.accuracy, found.brier, found.signed_gap, found.ece_under
+        (0.75, 0.5, -0.25, 0.25)
     """
     check_logits(logits, labels)
     nll = brier = 0.0
     confidences, answers = [], []
-    for rows, centred, scaled, total in exponentials(logits):
+    for rows, largest, scaled, total in exponentials(logits):
         own = labels[rows, None]
-        nll += (total.log() - centred.gather(1, own).squeeze(1)).sum().item()
+        own_logit = logits[rows].gather(1, own).squeeze(1).double()
+        nll += (largest - own_logit + total.log()).sum().item()
         of_own = scaled.gather(1, own).squeeze(1) / total
-        brier += (scaled.square().sum(dim=1) / total.square() - 2 * of_own + 1).sum().item()
+        squares = scaled.square_().sum(dim=1)
+        brier += (squares / total.square() - 2 * of_own + 1).sum().item()
         confidences.append(1 / total)
         answers.append(logits[rows].argmax(dim=1) == labels[rows])
     confidence, correct = torch.cat(confidences), torch.cat(answers)

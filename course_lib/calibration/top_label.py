@@ -62,6 +62,7 @@ def bin_index(confidence: Tensor, n_bins: int = N_BINS) -> Tensor:
         (N,) int64 in ``0..n_bins - 1``.
 
     Raises:
+        ValueError: If ``n_bins`` is below 1.
         CourseError: If a confidence is NaN or outside [0, 1].
 
     Example:
@@ -89,6 +90,10 @@ def reliability_bins(confidence: Tensor, correct: Tensor, n_bins: int = N_BINS) 
     Returns:
         Three (n_bins,) tensors.
 
+    Raises:
+        ValueError: If the shapes do not fit, or there is no image or no bin.
+        CourseError: If a confidence is NaN or outside [0, 1].
+
     Example:
         >>> bins = reliability_bins(torch.tensor([0.875, 0.625]), torch.tensor([True, False]), n_bins=2)
         >>> bins.count.tolist(), bins.confidence.tolist(), bins.accuracy.tolist()
@@ -106,13 +111,25 @@ def reliability_bins(confidence: Tensor, correct: Tensor, n_bins: int = N_BINS) 
 
 
 def expected_calibration_error(confidence: Tensor, correct: Tensor, n_bins: int = N_BINS) -> float:
-    """Mean absolute gap between confidence and accuracy, bin by bin; a float in [0, 1]."""
+    """Mean absolute gap between confidence and accuracy, bin by bin; a float in [0, 1].
+
+    Arguments and errors are those of ``reliability_bins``, here and below.
+
+    Example:
+        >>> expected_calibration_error(torch.tensor([0.75, 0.75, 0.25]), torch.tensor([1, 0, 0]))  # 2/3 1/4 + 1/3 1/4
+        0.25
+    """
     bins = reliability_bins(confidence, correct, n_bins)
     return (bins.weight * bins.gap.abs()).sum().item()
 
 
 def signed_gap(confidence: Tensor, correct: Tensor) -> float:
-    """Mean confidence minus accuracy; a float in [-1, 1], positive when the model is overconfident."""
+    """Mean confidence minus accuracy; a float in [-1, 1], positive when the model is overconfident.
+
+    Example:
+        >>> signed_gap(torch.tensor([0.75, 0.75]), torch.tensor([True, False]))
+        0.25
+    """
     return (confidence.double().mean() - correct.double().mean()).item()
 
 
@@ -128,5 +145,10 @@ def overconfidence_error(confidence: Tensor, correct: Tensor, n_bins: int = N_BI
 
 
 def maximum_calibration_error(confidence: Tensor, correct: Tensor, n_bins: int = N_BINS) -> float:
-    """Largest absolute gap of any bin that holds an image; a float in [0, 1]."""
+    """Largest absolute gap of any bin that holds an image; a float in [0, 1].
+
+    Example:
+        >>> maximum_calibration_error(torch.tensor([0.75, 0.25]), torch.tensor([True, True]))
+        0.75
+    """
     return reliability_bins(confidence, correct, n_bins).gap.abs().max().item()

@@ -90,6 +90,7 @@ def _run_parts(
         started = monotonic()
         folder = runs / name
         going_on = (folder / "config.json").exists()
+        diary.begin(name)
         command = f"course study {study.name} --data {data} --scale {scale}"
         run = partial(experiment.run, settings, folder, device=device, resume=going_on, command=command)
         if study.own_process:
@@ -105,10 +106,10 @@ def _plan(study: Study, data: str, scale: str, parts: Mapping[str, RunSettings])
 
 
 class _Diary:
-    """What is studied, and how long each part took so far, in ``study.json``."""
+    """What is studied, by which revision, and how long each part took so far, in ``study.json``."""
 
-    def __init__(self, path: Path, plan: dict[str, Any], seconds: dict[str, float]):
-        self.path, self.plan, self.seconds = path, plan, seconds
+    def __init__(self, path: Path, plan: dict[str, Any], seconds: dict[str, float], revisions: dict[str, str]):
+        self.path, self.plan, self.seconds, self.revisions = path, plan, seconds, revisions
 
     @classmethod
     def open(cls, folder: Path, plan: dict[str, Any], *, resume: bool) -> "_Diary":
@@ -117,7 +118,7 @@ class _Diary:
         if not path.exists():
             if resume:
                 raise CourseError(f"{folder} holds no study (no study.json): start one without --resume")
-            diary = cls(path, plan, {})
+            diary = cls(path, plan, {}, {})
             diary.note("measuring", 0.0)
             return diary
         if not resume:
@@ -126,13 +127,14 @@ class _Diary:
             stored = json.loads(path.read_text())
             found = {name: stored[name] for name in plan}
             seconds = {str(name): float(value) for name, value in stored["seconds"].items()}
+            revisions = {str(name): str(value) for name, value in stored["revisions"].items()}
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise CourseError(f"cannot read {path}: {error}. Start again with another --out") from error
         for name, value in plan.items():
             if found[name] != value:
                 was = "other settings" if name == "parts" else repr(found[name])
                 raise CourseError(f"{folder} holds another study: {name} was {was}. Name another --out")
-        return cls(path, plan, seconds)
+        return cls(path, plan, seconds, revisions)
 
     def forget_if_empty(self) -> None:
         """Leave nothing behind of a study that could not begin."""
@@ -144,7 +146,16 @@ class _Diary:
     def note(self, part: str, seconds: float) -> None:
         """This much more time went into a part."""
         self.seconds[part] = self.seconds.get(part, 0.0) + seconds
-        write_atomically(self.path, json.dumps({**self.plan, "seconds": self.seconds}, indent=2) + "\n")
+        self._write()
+
+    def begin(self, part: str) -> None:
+        """A part is run, or gone on with, by the code of this revision; what trained a finished part stays noted."""
+        self.revisions.setdefault(part, revision())
+        self._write()
+
+    def _write(self) -> None:
+        content = {**self.plan, "seconds": self.seconds, "revisions": self.revisions}
+        write_atomically(self.path, json.dumps(content, indent=2) + "\n")
 
 
 def _in_own_process(run: "partial[None]", habits: experiment.Habits) -> None:
@@ -182,7 +193,8 @@ def _write(folder: Path, study: Study, parts: Sequence[Part], findings: Findings
         "claims": list(study.claims),
         "command": f"course study {study.name} --data {diary.plan['data']} --scale {diary.plan['scale']}",
         "revision": revision(),
-        "seeds": max(part.settings.seeds for part in parts),
+        "trained_at": sorted(set(diary.revisions.values())),
+        "seeds": max(*(part.settings.seeds for part in parts), len({part.settings.teacher_seed for part in parts})),
         "images": {name: len(getattr(parts[0].splits, name)) for name in ("train", "calib", "test")},
         "environment": environment_of(parts[0].device),
         "seconds": round(sum(diary.seconds.values()), 1),
