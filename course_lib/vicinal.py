@@ -218,7 +218,7 @@ def entropy_split(mixed_probs: Tensor, labels: Tensor, partner: Tensor) -> Entro
     within_pair = torch.special.entr(pair).sum(dim=1) + torch.xlogy(m, m)
     off_pair = torch.special.entr(rest).sum(dim=1) + torch.xlogy(off, off)
     leak = torch.special.entr(m) + torch.special.entr(off)
-    return EntropySplit(within_pair.clamp_min(0), leak, off_pair.clamp_min(0))
+    return EntropySplit(within_pair.clamp_min(0), leak.clamp_min(0), off_pair.clamp_min(0))  # rounding is cut off
 
 
 def pair_mask(first: Tensor, second: Tensor, num_classes: int) -> Tensor:
