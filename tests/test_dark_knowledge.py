@@ -58,6 +58,13 @@ def test_the_entropy_runs_from_0_to_log_k():
     assert entropy(torch.full((1, 4), 0.25)).item() == pytest.approx(math.log(4))
 
 
+@settings(max_examples=40, deadline=None)
+@given(SEEDS, st.integers(2, 50))
+def test_the_entropy_lies_between_0_and_log_k(seed, k):
+    found = entropy(drawn(seed, k=k))
+    assert ((found >= 0) & (found <= math.log(k) + 1e-12)).all()
+
+
 def test_the_share_of_dark_knowledge_is_the_one_worked_by_hand():
     # (0.6, 0.3, 0.1): among the others (3/4, 1/4), so 0.4 H(3/4, 1/4) of H(0.6, 0.3, 0.1)
     probs = torch.tensor([[0.6, 0.3, 0.1]], dtype=torch.float64)
@@ -85,6 +92,15 @@ def test_the_share_lies_in_0_1_and_the_rest_is_the_yes_or_no_of_the_answer(seed)
     torch.testing.assert_close((1 - share) * entropy(probs), yes_or_no, atol=1e-9, rtol=0)
 
 
+def test_the_share_of_a_nearly_certain_answer_keeps_its_digits_in_float32():
+    logits = torch.tensor([[18.0, 0.0, 0.0, 0.0], [25.0, 3.0, 1.0, 0.0], [60.0, 1.0, 0.0, 0.0]])  # 1 - m rounds, to 0
+    exact = dark_knowledge_share(logits.double().softmax(1))
+    torch.testing.assert_close(dark_knowledge_share(logits.softmax(1)).double(), exact, atol=1e-6, rtol=0)
+    m, among = 1 / (1 + 3 * math.exp(-18)), math.log(3)  # the first row by hand: three others alike
+    total = -m * math.log(m) - (1 - m) * math.log(1 - m) + (1 - m) * among
+    assert exact[0].item() == pytest.approx((1 - m) * among / total, abs=1e-6)
+
+
 @settings(max_examples=40, deadline=None)
 @given(SEEDS)
 def test_flattening_keeps_the_answer_and_its_confidence_and_nothing_else(seed):
@@ -98,6 +114,19 @@ def test_flattening_keeps_the_answer_and_its_confidence_and_nothing_else(seed):
 
 def test_of_tied_answers_the_first_is_kept():
     torch.testing.assert_close(flatten_dark_knowledge(torch.tensor([[0.4, 0.4, 0.2]])), torch.tensor([[0.4, 0.3, 0.3]]))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("k", [2, 7, 10, 100, 1000])
+def test_flattening_a_uniform_guess_gives_no_other_answer_by_rounding(k, dtype):
+    uniform = torch.full((1, k), 1 / k, dtype=dtype)
+    flat = flatten_dark_knowledge(uniform)
+    assert flat.argmax(1).item() == 0
+    torch.testing.assert_close(flat, uniform)
+
+
+def test_of_a_certain_answer_there_is_nothing_to_flatten():
+    assert torch.equal(flatten_dark_knowledge(torch.eye(4)), torch.eye(4))
 
 
 @settings(max_examples=30, deadline=None)
@@ -116,6 +145,26 @@ def test_the_same_answer_is_always_permuted_alike_and_other_answers_otherwise():
     assert torch.equal(table.diagonal(), torch.arange(10))
     orders = {tuple(value for value in row if value != answer) for answer, row in enumerate(table.tolist())}
     assert len(orders) == 10
+
+
+def test_every_class_is_given_to_every_other_equally_often():
+    count = torch.zeros(4, 4)
+    for seed in range(2_000):
+        count += torch.nn.functional.one_hot(wrong_relatives(4, seed)[1], 4)
+    assert count[1].tolist() == [0, 2_000, 0, 0]
+    others = count[[0, 2, 3]][:, [0, 2, 3]]
+    assert (others / 2_000 - 1 / 3).abs().max() < 0.055  # five standard errors
+
+
+def test_with_two_classes_there_is_no_wrong_relative():
+    assert wrong_relatives(2, seed=0).tolist() == [[0, 1], [0, 1]]
+
+
+def test_a_tied_answer_keeps_its_place_among_the_largest():
+    permuted = permute_dark_knowledge(
+        torch.tensor([[0.1, 0.4, 0.4, 0.1]]), torch.tensor([[0, 1, 2, 3], [2, 1, 3, 0]] * 2)
+    )
+    assert permuted.tolist() == [pytest.approx([0.4, 0.4, 0.1, 0.1])]
 
 
 def test_tables_leave_torchs_global_state_alone():
@@ -139,7 +188,29 @@ def test_standardised_rows_have_deviation_1_and_forget_their_scale():
     found = standardise(logits)
     torch.testing.assert_close(found.std(1, correction=0), torch.ones(4, dtype=torch.float64))
     torch.testing.assert_close(found, standardise(30 * logits - 7))
-    assert standardise(torch.full((1, 3), 5.0)).tolist() == [[0.0] * 3]
+    expected = (logits.numpy() - logits.numpy().mean(1, keepdims=True)) / logits.numpy().std(1, keepdims=True)
+    np.testing.assert_allclose(found, expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("k", [1, 3, 7, 10, 100])
+@pytest.mark.parametrize("level", [0.0, 0.1, 1.7, -2.3, 1e4 + 0.1])
+def test_equal_logits_become_0_though_their_mean_is_rounded(level, k, dtype):
+    row = torch.full((1, k), level, dtype=dtype)
+    assert not standardise(row).any()
+    with_another = torch.cat([row, torch.arange(float(k), dtype=dtype)[None]])
+    assert torch.equal(standardise(with_another)[1:], standardise(with_another[1:]))
+
+
+def test_a_row_of_equal_logits_gives_no_gradient_that_is_not_a_number():
+    logits = torch.tensor([[0.1, 0.1, 0.1], [1.0, 2.0, 4.0]], requires_grad=True)
+    (standardise(logits) * torch.tensor([1.0, 2.0, 3.0])).sum().backward()
+    assert logits.grad is not None and logits.grad.isfinite().all()
+
+
+def test_the_gradient_of_a_standardised_row_is_that_of_differences():
+    logits = torch.randn(3, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(2), requires_grad=True)
+    assert torch.autograd.gradcheck(standardise, logits)
 
 
 def test_nothing_changes_its_input():

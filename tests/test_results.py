@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from course_lib import results
-from course_lib.calibration import measure
+from course_lib.calibration import bin_index, measure
 from course_lib.errors import CourseError
 from course_lib.experiment.record import MEASURED
 from course_lib.predictions import Predictions, accuracy
@@ -93,6 +93,24 @@ def test_half_precision_keeps_confidences_far_better_than_plain_rounding_does(tm
 
     assert error(kept.logits) < (0.2 if k > 2 else 1.01) * error(centred)  # of two classes, one is left to round
     assert ((kept.logits - centred.float()).abs() <= 1.01 * 2.0**-10 * centred.float().abs()).all()  # one step at most
+
+
+def test_half_precision_moves_no_confidence_over_an_edge(tmp_path):
+    """Confidences within 1e-7 of the edges k/15, on either side, of which plain rounding moves half."""
+    rng = np.random.default_rng(0)
+    top = np.repeat(np.arange(4, 15) / 15, 20) + rng.choice([-1, 1], 220) * 1e-7
+    rest = rng.dirichlet(np.full(9, 2.0), 220) * (1 - top)[:, None]
+    keep = rest.max(1) < top
+    logits = torch.from_numpy(np.log(np.concatenate([top[:, None], rest], axis=1))[keep])
+    original = Predictions(logits, torch.zeros(len(logits), dtype=torch.int64), "test", "m", "h")
+    kept = results.write(tmp_path, ABOUT, {}, [original]).predictions("m")
+
+    def bins(logits):
+        return bin_index(logits.double().softmax(1).amax(1))
+
+    plain = (logits - logits.amax(1, keepdim=True)).half()
+    assert (bins(plain) != bins(logits)).float().mean() > 0.3
+    assert torch.equal(bins(kept.logits), bins(logits))
 
 
 @pytest.mark.parametrize("scale", [0.01, 1.0, 1e4])

@@ -142,13 +142,15 @@ def write(
     Returns:
         The result, read back.
     """
+    from course_lib.results.half import halved
+
     for name, rows in tables.items():
         cells = [{key: _text(value) for key, value in row.items()} for row in rows]
         write_atomically(folder / f"{name}.csv", csv_text(list(rows[0]) if rows else [], cells))
     kept = [f"{name}.csv" for name in tables]
     for predictions in models:
         file = f"predictions/{predictions.model}.safetensors"
-        _halved(predictions).save(folder / file)
+        halved(predictions).save(folder / file)
         kept.append(file)
     files = {file: digest((folder / file).read_bytes()) for file in kept}
     write_atomically(folder / MANIFEST, json.dumps({**about, "files": files}, indent=2) + "\n")
@@ -172,32 +174,6 @@ def some_of(predictions: "Predictions") -> "Predictions":
     rows = torch.arange(IMAGES_AT_MOST) * n // IMAGES_AT_MOST
     mark = f"{predictions.index_hash}/{IMAGES_AT_MOST}"
     return replace(predictions, logits=predictions.logits[rows], labels=predictions.labels[rows], index_hash=mark)
-
-
-def _halved(predictions: "Predictions") -> "Predictions":
-    """Logits in float16 that keep every answer, and every confidence nearly to the last digit.
-
-    The largest logit of a row becomes 0, where float16 is finest. The others are rounded up or down, from the most
-    probable to the least, so that the errors p_k (rounded - z_k), which move the confidence, cancel as they add up.
-    """
-    from dataclasses import replace
-
-    import numpy as np
-    import torch
-
-    logits = predictions.logits.double().numpy()
-    centred = np.maximum(logits - logits.max(axis=1, keepdims=True), -60_000)
-    weight = np.exp(centred)
-    rounded = centred.astype(np.float16)
-    towards = np.where(rounded > centred, -np.inf, np.inf).astype(np.float16)
-    other = np.nextafter(rounded, towards)
-    rows, drift = np.arange(len(centred)), np.zeros(len(centred))
-    for place in np.argsort(-centred, axis=1, kind="stable").T[1:]:  # the largest stays 0
-        moved = [weight[rows, place] * (each[rows, place] - centred[rows, place]) for each in (rounded, other)]
-        switch = (np.abs(drift + moved[1]) < np.abs(drift + moved[0])) & (other[rows, place] < 0)
-        rounded[rows[switch], place[switch]] = other[rows[switch], place[switch]]
-        drift += np.where(switch, moved[1], moved[0])
-    return replace(predictions, logits=torch.from_numpy(rounded))
 
 
 def _text(value: Any) -> str:
