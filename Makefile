@@ -38,7 +38,7 @@ lint: $(READY)   ## format, lint, types, layers
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 
-results: $(READY) ## every study that ships, again, and docs/claims.md; an hour and a half on two cores
+results: $(READY) ## every study that ships, again, and docs/claims.md; about an hour on two cores
 	$(BIN)/python -m course_lib.studies.ship
 
 lab: $(READY)    ## JupyterLab with the course installed

@@ -70,12 +70,13 @@ def dark_knowledge_share(probs: Tensor) -> Tensor:
         >>> dark_knowledge_share(torch.tensor([[0.5, 0.25, 0.25], [0.5, 0.5, 0.0]]))  # 0.5 log 2 / 1.5 log 2
         tensor([0.3333, 0.0000])
     """
-    total = entropy(probs)
-    top = probs.argmax(dim=1, keepdim=True)
+    confidence, top = probs.max(dim=1, keepdim=True)
     others = probs.scatter(1, top, 0.0)
     rest = others.sum(dim=1)
     # (1 - m) H(p given not top) = - sum_{k not top} p_k log(p_k / (1 - m)): no division by a 1 - m that is 0
     among = (torch.special.entr(others).sum(dim=1) + torch.xlogy(rest, rest)).clamp_min(0)
+    # h2(m) from 1 - m, which keeps its digits where m rounds to 1
+    total = among + torch.special.entr(rest) - confidence.squeeze(1) * torch.log1p(-rest)
     return torch.where(total > 0, among / total.clamp_min(torch.finfo(total.dtype).tiny), 0.0).clamp_max(1)
 
 
@@ -86,7 +87,7 @@ def flatten_dark_knowledge(probs: Tensor) -> Tensor:
         probs: (N, K) float, rows that sum to 1, K at least 2.
 
     Returns:
-        (N, K), rows that sum to 1; of tied answers the first is kept.
+        (N, K), rows that sum to 1; of tied answers the first is kept, and no rounding makes another one larger.
 
     Example:
         >>> flatten_dark_knowledge(torch.tensor([[0.6, 0.3, 0.1]]))
@@ -94,11 +95,13 @@ def flatten_dark_knowledge(probs: Tensor) -> Tensor:
     """
     confidence, top = probs.max(dim=1, keepdim=True)
     others = probs.scatter(1, top, 0.0).sum(dim=1, keepdim=True) / (probs.shape[1] - 1)
-    return others.expand_as(probs).scatter(1, top, confidence)
+    return others.minimum(confidence).expand_as(probs).scatter(1, top, confidence)
 
 
 def wrong_relatives(num_classes: int, seed: int) -> Tensor:
     """For each answer a permutation of the other classes, drawn once.
+
+    It is any permutation: on average one of the others stays where it was, and where there are two classes, each does.
 
     Args:
         num_classes: K, at least 2.
@@ -128,7 +131,7 @@ def permute_dark_knowledge(logits: Tensor, relatives: Tensor) -> Tensor:
         relatives: (K, K) int64 of ``wrong_relatives``.
 
     Returns:
-        (N, K): the values of each row, the largest in its place, the others moved.
+        (N, K): the values of each row, the first largest in its place, the others permuted.
 
     Example:
         >>> permute_dark_knowledge(torch.tensor([[0.7, 0.2, 0.1]]), torch.tensor([[0, 2, 1], [2, 1, 0], [1, 0, 2]]))
@@ -176,6 +179,7 @@ def standardise(logits: Tensor) -> Tensor:
         tensor([[ 1., -1.],
                 [ 0.,  0.]])
     """
-    centred = logits - logits.mean(dim=1, keepdim=True)
+    constant = logits.amax(dim=1, keepdim=True) == logits.amin(dim=1, keepdim=True)  # their rounded mean may be another
+    centred = torch.where(constant, 0.0, logits - logits.mean(dim=1, keepdim=True))
     variance = centred.square().mean(dim=1, keepdim=True)
     return centred / torch.where(variance > 0, variance, 1.0).sqrt()

@@ -69,11 +69,17 @@ def linear_cka(x: Tensor, y: Tensor) -> float:
     """
     if len(x) != len(y):
         raise ValueError(f"features of {len(x)} images cannot be compared with those of {len(y)}")
-    x, y = (features.double() - features.double().mean(dim=0) for features in (x, y))
+    x, y = (_centred(features) for features in (x, y))
     norms = (x.T @ x).norm() * (y.T @ y).norm()
     if norms == 0:
         raise ValueError("all features are the same: there is no arrangement to compare")
-    return ((y.T @ x).square().sum() / norms).item()
+    return ((y.T @ x).square().sum() / norms).clamp_max(1).item()
+
+
+def _centred(features: Tensor) -> Tensor:
+    """Features minus their mean, float64; exactly 0 where all images have the same, which a rounded mean may miss."""
+    moved = features.double() - features[:1].double()
+    return moved - moved.mean(dim=0)
 
 
 def nearest_neighbour_accuracy(features: Tensor, labels: Tensor) -> float:
@@ -113,7 +119,7 @@ def within_between_ratio(features: Tensor, labels: Tensor) -> float:
         A float, at least 0; turning, moving and scaling the features changes nothing.
 
     Raises:
-        ValueError: If a class has no image.
+        ValueError: If a class has no image, or all classes have the same mean.
 
     Example:
         >>> within_between_ratio(torch.tensor([[0.0], [2.0], [10.0], [12.0]]), torch.tensor([0, 0, 1, 1]))  # 1/25/2
@@ -122,12 +128,14 @@ def within_between_ratio(features: Tensor, labels: Tensor) -> float:
     count = labels.bincount().double()
     if len(count) < 2 or not bool((count > 0).all()):
         raise ValueError("every class from 0 to the largest label must have an image, and there must be 2 or more")
-    features = features.double()
+    features = _centred(features)
     membership = torch.nn.functional.one_hot(labels).double()
     means = membership.T @ features / count[:, None]
     within = features - means[labels]
     between = means - means.mean(dim=0)
     covariance_within = within.T @ within / len(features)
     covariance_between = between.T @ between / len(count)
+    if not covariance_between.any():
+        raise ValueError("all classes have the same mean: there is no spread between them to measure by")
     inverse = torch.linalg.pinv(covariance_between, hermitian=True, rtol=1e-10)
     return torch.trace(covariance_within @ inverse).item() / len(count)

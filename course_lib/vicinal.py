@@ -77,7 +77,7 @@ def draw_pairs(labels: Tensor, rounds: int, rng: np.random.Generator, *, cross_c
     n = len(classes)
     first = np.tile(np.arange(n), rounds)
     if cross_class:
-        if (classes == classes[0]).all():
+        if (classes == classes[:1]).all():
             raise ValueError("all images are of one class: there are no cross-class pairs")
         order = np.argsort(classes, kind="stable")  # all others stand before or behind the run of one's own class
         start, size = (np.searchsorted(classes[order], classes[first], side=side) for side in ("left", "right"))
@@ -143,7 +143,7 @@ def jensen_shannon(p: Tensor, q: Tensor) -> Tensor:
         >>> jensen_shannon(torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 1.0]]))  # log 2
         tensor([0.6931])
     """
-    middle = (p + q) / 2
+    middle = ((p + q) / 2).clamp_min(torch.finfo(p.dtype).tiny)  # half the smallest number would be 0
     return ((kl_divergence(p, middle) + kl_divergence(q, middle)) / 2).clamp_max(math.log(2))
 
 
@@ -267,10 +267,10 @@ def dark_knowledge_of_classes(probs: Tensor, labels: Tensor) -> Tensor:
 
     Args:
         probs: (N, K) float.
-        labels: (N,) int64, every class at least once.
+        labels: (N,) int64.
 
     Returns:
-        (K, K): row ``c`` is the mean over images of class ``c``.
+        (K, K): row ``c`` is the mean over images of class ``c``; NaN where there are none.
 
     Example:
         >>> dark_knowledge_of_classes(torch.tensor([[1.0, 0.0], [0.5, 0.5], [0.0, 1.0]]), torch.tensor([0, 0, 1]))
@@ -292,7 +292,8 @@ def structure(mixed_probs: Tensor, of_classes: Tensor, labels: Tensor, lam: Tens
         partner: (N,) int64.
 
     Returns:
-        (N,) in [0, 1]: 1 where they agree exactly, 0 where they share no class.
+        (N,) in [0, 1]: 1 where they agree exactly, 0 where they share no class; NaN where either leaves the
+        classes outside the pair no probability at all, or the dark knowledge of a class is NaN.
 
     Raises:
         ValueError: If there are only two classes: no pair leaves any.

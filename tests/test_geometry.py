@@ -60,6 +60,11 @@ def test_cka_is_never_above_1_by_rounding(seed):
     assert linear_cka(x, x) <= 1 and linear_cka(x, 3 * x) <= 1 and linear_cka(x.float(), turned(x)) <= 1
 
 
+def test_features_that_are_no_numbers_are_like_nothing():
+    x = torch.eye(4)
+    assert np.isnan(linear_cka(x, torch.where(x > 0, torch.nan, 0.0)))
+
+
 def test_features_that_have_nothing_to_do_with_each_other_are_not_alike():
     rng = np.random.default_rng(0)
     x, y = (torch.from_numpy(rng.normal(size=(5_000, 4))) for _ in range(2))

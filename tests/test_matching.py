@@ -91,7 +91,7 @@ def test_two_models_matched_in_entropy_are_equally_unsure():
 @pytest.mark.parametrize(
     ("match", "target", "reach"),
     [
-        (temperature_for_confidence, 0.1, r"mean confidence of 0.1: they reach 0.166\d+ to 0.999999\d+$"),
+        (temperature_for_confidence, 0.1, r"mean confidence of 0.1: they reach 0.16\d+ to 0.99\d+$"),
         (temperature_for_confidence, 1.5, "mean confidence of 1.5"),
         (temperature_for_entropy, 2.0, r"mean entropy of 2: they reach .* to 1.79\d+$"),
         (temperature_for_entropy, -0.1, "mean entropy of -0.1"),

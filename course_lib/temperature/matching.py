@@ -31,7 +31,7 @@ def temperature_for_confidence(logits: Tensor, target: float) -> float:
         A temperature in [1e-3, 1e3].
 
     Raises:
-        CourseError: If no temperature in that range reaches the target.
+        CourseError: If no temperature in that range reaches the target, or the logits are NaN or infinite.
 
     Example:
         >>> import torch
@@ -52,7 +52,7 @@ def temperature_for_entropy(logits: Tensor, target: float) -> float:
         A temperature in [1e-3, 1e3].
 
     Raises:
-        CourseError: If no temperature in that range reaches the target.
+        CourseError: If no temperature in that range reaches the target, or the logits are NaN or infinite.
 
     Example:
         >>> import torch
@@ -67,8 +67,10 @@ def _matching(logits: Tensor, target: float, rising: Callable[[Tensor], Tensor],
     """Where the mean over images of a quantity that rises with T passes a level."""
     from scipy.optimize import brentq
 
-    if logits.ndim != 2 or len(logits) == 0:
-        raise CourseError(f"logits must be (N, K) with at least one row, got {tuple(logits.shape)}")
+    if logits.ndim != 2 or len(logits) == 0 or logits.shape[1] < 2:
+        raise CourseError(f"logits must be (N, K) with at least one row and 2 classes, got {tuple(logits.shape)}")
+    if not logits.isfinite().all():
+        raise CourseError("NaN or infinite logits: no temperature makes probabilities of them")
 
     def above(log_t: float) -> float:
         scaled = scaled_logits(logits, math.exp(log_t))
@@ -79,7 +81,10 @@ def _matching(logits: Tensor, target: float, rising: Callable[[Tensor], Tensor],
     ends = above(low), above(high)
     if not ends[0] <= 0 <= ends[1]:
         reached = sorted(abs(end + level) for end in ends)
-        span = f"{reached[0]:.4g} to {reached[1]:.4g}"
-        raise CourseError(f"no temperature gives these logits a {what} of {target:g}: they reach {span}")
+        span = f"{reached[0]:.9g} to {reached[1]:.9g}"
+        raise CourseError(
+            f"no temperature from {LOWEST:g} to {HIGHEST:g} gives these logits a {what} of {target:.9g}: "
+            f"they reach {span}"
+        )
     root: Any = brentq(above, low, high, xtol=1e-12)
     return math.exp(root)
