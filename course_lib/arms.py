@@ -32,6 +32,7 @@ from course_lib.errors import CourseError, unknown
 from course_lib.losses import Supervision
 
 RELATIVES_SEED = 0  # of the permutations of ``+permuted``: any number, but always the same
+DIAL = (1e-3, 1e3)  # beyond, float32 holds no teacher
 _relatives = cache(wrong_relatives)
 
 
@@ -167,8 +168,8 @@ def _check(name: str, arm: Arm) -> None:
         arm.plan(PlanSettings(batch_size=32))
     except CourseError as error:
         raise CourseError(f"arm {name!r}: {error}") from None
-    if not 0 < arm.dial < float("inf"):
-        raise CourseError(f"arm {name!r}: the dial must be positive and finite, got {arm.dial:g}")
+    if not DIAL[0] <= arm.dial <= DIAL[1]:
+        raise CourseError(f"arm {name!r}: the dial must lie between {DIAL[0]:g} and {DIAL[1]:g}, got {arm.dial:g}")
     if arm.labels == 1:
         raise CourseError(
             f"arm {name!r}: with labels=1 nobody hears the teacher: take {'mixup' if arm.mixes else 'ce'}"

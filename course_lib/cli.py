@@ -213,15 +213,18 @@ def study(
     from course_lib.studies.show import print_findings, print_list
 
     console = Console()
-    if show_list or name is None:
+    if show_list or (name is None and not (data or out or resume)):
         print_list(console)
         return
+    if name is None:
+        raise CourseError("name the study: `course study --list` shows them")
     chosen = studies.find(name)
     if resume and out is None:
         raise CourseError("--resume goes on with a study: name its folder with --out")
     destination = out or _free_folder(Path("runs"), name)
     source = _absolute(data) or chosen.data
-    again = ["course", "study", name, "--data", source, "--scale", scale, "--resume", "--out", str(destination)]
+    again = ["course", "study", name, "--data", source, "--scale", scale, "--device", device]
+    again += ["--resume", "--out", str(destination)]
     with _kept_when_stopped(console, shlex.join(again), destination) as stop:
         found = studies.conduct(
             chosen,

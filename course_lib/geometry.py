@@ -96,16 +96,21 @@ def nearest_neighbour_accuracy(features: Tensor, labels: Tensor) -> float:
         >>> nearest_neighbour_accuracy(torch.tensor([[0.0], [1.0], [10.0], [12.0]]), torch.tensor([0, 0, 1, 0]))
         0.5
     """
+    return nearest_neighbour_hits(features, labels).double().mean().item()
+
+
+def nearest_neighbour_hits(features: Tensor, labels: Tensor) -> Tensor:
+    """(N,) bool: whether the nearest other image has the same class; arguments as ``nearest_neighbour_accuracy``."""
     if len(features) < 2 or len(features) != len(labels):
         raise ValueError(f"{len(features)} features and {len(labels)} labels: at least 2, and as many of either")
     features = features.double()
-    right = 0
+    hits = []
     for start in range(0, len(features), ROWS_AT_ONCE):
         rows = torch.arange(start, min(start + ROWS_AT_ONCE, len(features)))
         distance = torch.cdist(features[rows], features, compute_mode="donot_use_mm_for_euclid_dist")
         distance[torch.arange(len(rows)), rows] = torch.inf
-        right += int((labels[distance.argmin(dim=1)] == labels[rows]).sum())
-    return right / len(features)
+        hits.append(labels[distance.argmin(dim=1)] == labels[rows])
+    return torch.cat(hits)
 
 
 def within_between_ratio(features: Tensor, labels: Tensor) -> float:

@@ -48,12 +48,6 @@ def calibration_transfer(teacher_gaps: Tensor, student_gaps: Tensor) -> tuple[fl
     return (x @ y / (x @ x)).item(), correlation
 
 
-def slope_weights(teacher_gaps: Tensor) -> Tensor:
-    """(M,) weights whose sum with the students' gaps is the slope; so the slope is a mean over images, too."""
-    centred = teacher_gaps.double() - teacher_gaps.double().mean()
-    return centred / (centred @ centred)
-
-
 def partial_correlation(x: Tensor, y: Tensor, given: Tensor) -> float:
     """Correlation of two numbers after a line in a third is taken from both.
 

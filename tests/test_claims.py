@@ -19,6 +19,10 @@ def test_an_interval_on_the_predicted_side_speaks_for_a_claim():
     assert [finding(each, "below 0") for each in (FOR, AGAINST, OPEN)] == ["against", "for", "undecided"]
 
 
+def test_where_no_direction_is_named_either_side_speaks_for_a_claim_and_none_against():
+    assert [finding(each, "other than 0") for each in (FOR, AGAINST, OPEN)] == ["for", "for", "undecided"]
+
+
 def test_an_interval_that_touches_0_is_undecided():
     assert finding(Interval(0.1, 0.0, 0.2)) == finding(Interval(-0.1, -0.2, 0.0)) == "undecided"
 
@@ -64,6 +68,7 @@ def test_the_printed_rule_names_every_verdict():
 
 def test_numbers_are_shown_in_their_unit():
     row = Evidence("C1", "x", "above 0", Interval(-0.0000001, -0.5, 1.25), "nats").as_row()
+    assert shown({**row, "estimate": None}) == "not defined"
     assert shown(row) == "+0.000 [-0.500, +1.250] nats"
     assert (
         shown(Evidence("C6", "x", "above 0", Interval(0.9, 0.8, 1.0), "number").as_row()) == "+0.900 [+0.800, +1.000]"
@@ -98,6 +103,14 @@ def test_the_page_says_what_each_data_set_and_all_together_say(tmp_path):
     assert "| C1: A controlled mismatch | **cannot say here** | not run | not run | not run | not run |" in text
     assert "| one | mixup_kd (T = 4) | 90.00 | 10.00 | 0.00 | 5.00 | 10.00 | 0.400 | 1 |" in text
     assert RULE in text
+
+
+def test_what_has_been_run_is_waiting_no_longer(tmp_path):
+    made_up(tmp_path, "tin200-32", [FOR])
+    text = page(tmp_path)
+    assert "`four-arms` on tin200-32" not in text and "`calibration-transfer` on tin200-32" in text
+    (header,) = (line for line in text.splitlines() if line.startswith("| claim | verdict"))
+    assert header.count("tin200-32") == 1
 
 
 def test_the_page_has_a_paragraph_for_every_claim(tmp_path):

@@ -65,6 +65,29 @@ def test_a_damaged_manifest_is_refused_with_a_way_out(written, content):
         results.load("drawn/made-up", written)
 
 
+def changed_manifest(root, **changes):
+    path = root / "drawn" / "made-up" / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def test_a_manifest_speaks_of_its_own_files_and_of_all_of_them(written):
+    path = written / "drawn" / "made-up" / "manifest.json"
+    files = json.loads(path.read_text())["files"]
+    (written / "secret.csv").write_text("a\n1\n")
+    changed_manifest(written, files=files | {"../../secret.csv": results.digest(b"a\n1\n")})
+    with pytest.raises(CourseError, match="no file of a result"):
+        results.load("drawn/made-up", written)
+    changed_manifest(written, files={name: files[name] for name in files if name != "summary.csv"})
+    with pytest.raises(CourseError, match=r"summary.csv is not named in its manifest"):
+        results.load("drawn/made-up", written)
+
+
+def test_a_manifest_is_that_of_its_place(written):
+    changed_manifest(written, data="digits")
+    with pytest.raises(CourseError, match="is that of digits/made-up, not of drawn/made-up"):
+        results.load("drawn/made-up", written)
+
+
 def test_names_that_are_not_there_bring_the_nearest(written):
     with pytest.raises(CourseError, match="did you mean drawn/made-up"):
         results.load("drawn/madeup", written)
@@ -111,6 +134,12 @@ def test_half_precision_moves_no_confidence_over_an_edge(tmp_path):
     plain = (logits - logits.amax(1, keepdim=True)).half()
     assert (bins(plain) != bins(logits)).float().mean() > 0.3
     assert torch.equal(bins(kept.logits), bins(logits))
+
+
+def test_answers_that_differ_by_a_hair_do_not_tie_in_half_precision(tmp_path):
+    logits = torch.tensor([[0.0, 1e-8, -1.0], [-1e-9, 0.0, -2.0]], dtype=torch.float64)
+    original = Predictions(logits, torch.tensor([1, 1]), "test", "m", "h")
+    assert results.write(tmp_path, ABOUT, {}, [original]).predictions("m").logits.argmax(1).tolist() == [1, 1]
 
 
 @pytest.mark.parametrize("scale", [0.01, 1.0, 1e4])

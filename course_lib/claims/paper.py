@@ -56,40 +56,42 @@ CLAIMS = {
         "Overconfidence falls, about tenfold in the paper.",
         "Study `four-arms` (and `other-domain`): overconfidence error and signed gap of mixup_kd minus those of "
         "ce. Differences, because a ratio over an overconfidence error near 0 means nothing; so the factor is not "
-        "judged.",
+        "judged. A lower gap counts only where mixup_kd ends no further from calibrated than ce.",
     ),
     "C6": Claim(
         "Calibration passes from teacher to student",
         "How calibrated a student is follows its teacher's calibration, independently of accuracy.",
         "Study `calibration-transfer`: the slope of the student's signed gap on the teacher's when the teacher's "
-        "logits are dialled, which changes no answer of the teacher; and over natural teachers of different size "
-        "and training, the partial correlation given the teacher's accuracy. (A bootstrap over eight teachers is a "
-        "rough interval.)",
+        "logits are dialled, which changes no answer of the teacher (those of students do change: table "
+        "`differences`); and over natural teachers of different size and training, the partial correlation given "
+        "the teacher's accuracy. (A bootstrap over eight teachers is a rough interval.)",
     ),
     "C7": Claim(
         "Temperature trades accuracy for calibration",
         "The distillation temperature controls a trade-off between accuracy and calibration, stronger with mixup.",
-        "Study `temperature-tradeoff`, from T = 1 to T = 8: whether confidence falls; whether ECE moves the way "
-        "accuracy does (a trade-off; the other way there is none); and whether confidence falls more with mixup "
-        "than without. (The abstract names no direction; that confidence falls as T rises is our prediction.)",
+        "Study `temperature-tradeoff`, from T = 1 to T = 8: whether confidence moves; whether ECE moves the way "
+        "accuracy does (a trade-off; the other way there is none); and whether it moves more with mixup than "
+        "without. (The abstract names no direction.)",
     ),
     "C8": Claim(
         "Geometry",
         "Mixup distillation shapes the geometry of the student's representations.",
-        "Study `geometry`, penultimate features of test images (how the paper measures it is not known to us): is "
-        "mixup_kd nearer to its teacher (linear CKA) than ce, and are its classes purer neighbourhoods? (Both "
-        "directions are our predictions.)",
+        "Study `geometry`, penultimate features of test images (how the paper measures it is not known to us): do "
+        "mixup_kd and ce differ in how near they are to the teacher (linear CKA), and in how often the nearest "
+        "neighbour has the same class?",
     ),
     "title": Claim(
         "Beyond dark knowledge",
         "Our reading of the title: what calibrates the student is not what the teacher knows of the other classes.",
-        "Study `dark-knowledge`: a teacher whose dark knowledge is flattened, its confidence kept, still gives "
-        "students that are less overconfident than ce.",
+        "Study `dark-knowledge`: a teacher whose dark knowledge is dealt to wrong classes, its confidence and "
+        "entropy kept, still gives students that are less overconfident than ce.",
     ),
     "objection": Claim(
         "The gain survives scaling",
         "Wang et al. (CVPR 2023) object that mixup models are harder to calibrate afterwards. For the paper's "
         "sake it must be that mixup_kd is still the better model once everybody is temperature-scaled.",
-        "Study `post-hoc`: after one temperature per model, fitted on calib images, NLL and ECE of mixup_kd minus ce.",
+        "Study `post-hoc`: after one temperature per model, fitted on calib images, NLL, Brier score and ECE of "
+        "mixup_kd minus ce. The first two also reward accuracy; how well models can be calibrated, which Wang et "
+        "al. doubt, is the ECE alone.",
     ),
 }

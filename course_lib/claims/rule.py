@@ -7,7 +7,7 @@ from typing import Literal
 from course_lib.claims.paper import CLAIMS
 from course_lib.intervals import Interval
 
-SIDES = ("above 0", "below 0")
+SIDES = ("above 0", "below 0", "other than 0")
 UNITS = ("points", "nats", "number")
 Finding = Literal["for", "against", "undecided"]
 
@@ -17,7 +17,8 @@ RULE = """\
 A piece of evidence is a number whose sign the claim predicts, with its 95 % interval. It speaks **for** the
 claim if the whole interval lies on the predicted side of 0, **against** it if the whole interval lies on the
 other side, and is **undecided** if the interval holds 0. Some pieces need a second number to be decided as
-well; they are undecided if it is not.
+well; they are undecided if it is not. Where a claim names no direction, the number only has to be **other than
+0**: it then speaks for the claim if its interval leaves out 0, and can never speak against it.
 
 A claim is
 
@@ -63,6 +64,8 @@ class Evidence:
         """
         if not self.needs_decided or not self.interval.decided:
             return "undecided"
+        if self.predicted == "other than 0":
+            return "for"
         return "for" if (self.interval.low > 0) == (self.predicted == "above 0") else "against"
 
     def as_row(self) -> Mapping[str, str | float]:
@@ -86,6 +89,8 @@ def shown(row: Mapping[str, str | float | None]) -> str:
         '+1.23 [-0.40, +2.86] points'
     """
     factor, digits = (100, 2) if row["unit"] == "points" else (1, 3)
+    if row["estimate"] is None:
+        return "not defined"
     estimate, low, high = (f"{_near(row[name], factor, digits):+.{digits}f}" for name in ("estimate", "low", "high"))
     unit = "" if row["unit"] == "number" else f" {row['unit']}"
     return f"{estimate} [{low}, {high}]{unit}"

@@ -13,6 +13,7 @@ import hashlib
 import io
 import json
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 SHIPPED = Path(__file__).parent
 MANIFEST = "manifest.json"
+_OWN_FILE = re.compile(r"(predictions/[\w.=+-]+\.safetensors)|([\w-]+\.csv)")
 IMAGES_AT_MOST = 2000  # whose predictions are kept
 Cell = str | float | None
 Row = Mapping[str, Cell]
@@ -111,10 +113,20 @@ def read(folder: Path, name: str | None = None) -> Result:
     try:
         manifest = json.loads((folder / MANIFEST).read_text())
         files = dict(manifest["files"])
+        told = f"{manifest['data']}/{manifest['study']}"
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CourseError(
             f"cannot read {folder / MANIFEST} ({error}): run the study again, or install again"
         ) from error
+    if name is not None and told != name:
+        raise CourseError(f"{folder / MANIFEST} is that of {told}, not of {name}: install course_lib again")
+    there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} - {MANIFEST}
+    if unnamed := sorted(there - set(files)):
+        raise CourseError(f"{folder / unnamed[0]} is not named in its manifest: run the study again")
+    if outside := sorted(file for file in files if not _OWN_FILE.fullmatch(file)):
+        raise CourseError(
+            f"{folder / MANIFEST} names {outside[0]!r}, which is no file of a result: run the study again"
+        )
     for file, expected in files.items():
         try:
             found = digest((folder / file).read_bytes())
@@ -125,7 +137,7 @@ def read(folder: Path, name: str | None = None) -> Result:
                 f"{folder / file} does not match its manifest: it was changed after the run. "
                 "Run the study again, or install course_lib again"
             )
-    return Result(name or f"{manifest['data']}/{manifest['study']}", folder, manifest)
+    return Result(told, folder, manifest)
 
 
 def write(

@@ -18,6 +18,8 @@ from course_lib.predictions import Predictions
 LOWEST = -60_000.0  # float16 ends at 65,504
 AIM, TRIES = 1e-6, 12  # the first aim off 0; it doubles with each try
 
+SMALLEST = np.float16(6e-8)
+
 Floats = NDArray[np.float64]
 
 
@@ -52,6 +54,7 @@ def _bins(centred: NDArray[np.floating]) -> NDArray[np.int64]:
 def _round(centred: Floats, aim: Floats) -> NDArray[np.float16]:
     """Each row in float16, its s moved by about its aim."""
     nearest = centred.astype(np.float16)
+    nearest = np.where((nearest == 0) & (centred < 0), -SMALLEST, nearest)
     other = np.nextafter(nearest, np.where(nearest > centred, -np.inf, np.inf).astype(np.float16))
     other = np.where(other < 0, other, nearest)  # none may tie with the answer
     rows, drift = np.arange(len(centred)), -aim

@@ -3,9 +3,9 @@
 The mean of a measure over pairs (i, j) is one over images in two roles. To first order its error is the sum of what
 each image adds as first and as second, so image k contributes
 
-    c_k = mean + (mean over pairs with first k - mean) + (mean over pairs with second k - mean)
+    c_k = mean + N/P (sum over pairs with first k of f - mean) + N/P (sum over pairs with second k of f - mean)
 
-and the spread of these gives the interval. Each image stands first in equally many pairs.
+for P pairs of N images, and the spread of these gives the interval.
 """
 
 from collections.abc import Callable
@@ -67,9 +67,8 @@ class Probe:
         n, mean = len(self.labels), values.mean()
         contribution = torch.full((n,), mean.item(), dtype=torch.float64)
         for role in (self.pairs.first, self.pairs.second):
-            count = torch.bincount(role, minlength=n)
             total = torch.bincount(role, weights=values.double() - mean, minlength=n)
-            contribution += total / count.clamp_min(1)
+            contribution += total * n / len(values)
         return contribution - contribution.mean() + mean
 
     def peak_samples(self, values: Tensor) -> Tensor:

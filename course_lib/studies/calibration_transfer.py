@@ -15,7 +15,7 @@ from course_lib.dark_knowledge import dial_teacher
 from course_lib.intervals import interval_of_mean
 from course_lib.predictions import accuracy, confidence_and_correct
 from course_lib.recipes import RunSettings
-from course_lib.relations import bootstrap, calibration_transfer, partial_correlation, slope_weights
+from course_lib.relations import bootstrap, calibration_transfer, partial_correlation
 from course_lib.results import Row
 from course_lib.studies.part import Part, differences
 from course_lib.studies.scale import T
@@ -79,7 +79,6 @@ def read(finished: Sequence[Part]) -> Findings:
     slope, correlation = calibration_transfer(gaps, students)
     own_gaps = torch.tensor([_teacher_gap(dial, tau) for tau in TAUS], dtype=torch.float64)
     residual = _student_samples(dial)
-    weights = slope_weights(own_gaps)[:, None, None]
     dial_rows = _dial_rows(dial, own_gaps)
     own = [calibration_transfer(own_gaps, residual[:, seed].mean(dim=1)) for seed in range(residual.shape[1])]
     return Findings(
@@ -106,7 +105,7 @@ def read(finished: Sequence[Part]) -> Findings:
                 "C6",
                 "slope of the student's signed gap on its teacher's, under the dial",
                 "above 0",
-                interval_of_mean((weights * residual).sum(dim=0)),
+                interval_of_mean(slope_samples(_teacher_samples(dial), residual)),
                 "number",
             ),
             Evidence(
@@ -118,6 +117,40 @@ def read(finished: Sequence[Part]) -> Findings:
             ),
         ],
     )
+
+
+def slope_samples(teacher: Tensor, students: Tensor) -> Tensor:
+    """What each image adds to the slope, as student and through the teacher's gaps, which are measured on it as well.
+
+    With x the centred teacher gaps, y the centred mean student gaps, b the slope and e = y - b x, image i adds
+
+        b + sum_tau x_tau / |x|^2 (s_i - b t_i) + sum_tau e_tau / |x|^2 t_i         s, t: minus their mean over images
+
+    to first order (the delta method); t is centred over the turns of the dial in the last term.
+
+    Args:
+        teacher: (taus, N) float64, confidence minus correctness of the dialled teacher.
+        students: (taus, seeds, N) float64, of its students.
+
+    Returns:
+        (seeds, N) float64, whose mean is the slope of the mean student.
+    """
+    x = teacher.mean(dim=1) - teacher.mean()
+    each = students.mean(dim=2)  # (taus, seeds)
+    y = each.mean(dim=1) - each.mean()
+    norm = x @ x
+    slope = (x @ y) / norm
+    t = teacher - teacher.mean(dim=1, keepdim=True)
+    first = torch.einsum("t,tsn->sn", x / norm, students - students.mean(dim=(1, 2), keepdim=True) - slope * t[:, None])
+    second = ((y - slope * x) / norm) @ (t - t.mean(dim=0))
+    return slope + first + second
+
+
+def _teacher_samples(dial: Part) -> Tensor:
+    """Confidence minus correctness of the dialled teacher on every image; (taus, N) float64."""
+    said = dial.predictions("teacher")
+    answers = [confidence_and_correct(dial_teacher(said.logits, tau), said.labels) for tau in TAUS]
+    return torch.stack([confidence - correct.double() for confidence, correct in answers])
 
 
 def _teacher_gap(part: Part, tau: float) -> float:

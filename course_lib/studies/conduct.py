@@ -7,6 +7,7 @@ results/       tables, predictions and manifest, ready to ship
 
 import json
 import multiprocessing
+import shlex
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -91,13 +92,17 @@ def _run_parts(
         folder = runs / name
         going_on = (folder / "config.json").exists()
         diary.begin(name)
-        command = f"course study {study.name} --data {data} --scale {scale}"
+        command = _command(study, data, scale)
         run = partial(experiment.run, settings, folder, device=device, resume=going_on, command=command)
         if study.own_process:
             _in_own_process(run, habits)
         else:
             run(habits=habits)
         diary.note(name, monotonic() - started)
+
+
+def _command(study: Study, data: str, scale: str) -> str:
+    return shlex.join(["course", "study", study.name, "--data", data, "--scale", scale])
 
 
 def _plan(study: Study, data: str, scale: str, parts: Mapping[str, RunSettings]) -> dict[str, Any]:
@@ -191,7 +196,7 @@ def _write(folder: Path, study: Study, parts: Sequence[Part], findings: Findings
         "scale": diary.plan["scale"],
         "asks": study.asks,
         "claims": list(study.claims),
-        "command": f"course study {study.name} --data {diary.plan['data']} --scale {diary.plan['scale']}",
+        "command": _command(study, diary.plan["data"], diary.plan["scale"]),
         "revision": revision(),
         "trained_at": sorted(set(diary.revisions.values())),
         "seeds": max(*(part.settings.seeds for part in parts), len({part.settings.teacher_seed for part in parts})),

@@ -1,4 +1,8 @@
-"""dark-knowledge: students of teachers whose knowledge of other classes is spread evenly, or dealt to wrong ones."""
+"""dark-knowledge: students of teachers whose knowledge of other classes is spread evenly, or dealt to wrong ones.
+
+A permuted teacher is as sure and as unsure as the real one at every temperature. A flattened one is as sure only at the
+distillation temperature: read at T = 1 it is surer, and so are its students. So the permuted one is judged.
+"""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -21,7 +25,7 @@ def parts(base: RunSettings) -> Parts:
 def read(finished: Sequence[Part]) -> Findings:
     """Every student against ce, and every changed teacher against the real one."""
     (main,) = finished
-    plain, flat = ("ce", None), ("mixup_kd+flat", SOFT)
+    plain, permuted = ("ce", None), ("mixup_kd+permuted", SOFT)
     pairs = [((arm, SOFT), plain) for arm in ARMS[1:]]
     pairs += [((f"{base}{change}", SOFT), (base, SOFT)) for base in ("kd", "mixup_kd") for change in CHANGES[1:]]
     return Findings(
@@ -29,9 +33,9 @@ def read(finished: Sequence[Part]) -> Findings:
         evidence=[
             Evidence(
                 "title",
-                f"{words}, mixup_kd of a flattened teacher (T = {SOFT:g}) minus ce",
+                f"{words}, mixup_kd of a permuted teacher (T = {SOFT:g}) minus ce",
                 "below 0",
-                main.difference(flat, plain, measure),
+                main.difference(permuted, plain, measure),
                 "points",
             )
             for words, measure in (("overconfidence error", "overconfidence_error"), ("signed gap", "signed_gap"))

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from statistics import mean
 
 from course_lib.claims import Evidence
 from course_lib.recipes import RunSettings
@@ -35,9 +36,21 @@ def read(finished: Sequence[Part]) -> Findings:
                 main.difference(student, plain, "overconfidence_error"),
                 "points",
             ),
-            Evidence("C5", f"signed gap, {at}", "below 0", main.difference(student, plain, "signed_gap"), "points"),
+            Evidence(
+                "C5",
+                f"signed gap, {at}",
+                "below 0",
+                main.difference(student, plain, "signed_gap"),
+                "points",
+                needs_decided=_gap(main, *student) <= _gap(main, *plain),  # underconfidence is no cure
+            ),
         ],
     )
+
+
+def _gap(main: Part, arm: str, temperature: float | None) -> float:
+    """How far the mean signed gap of an arm lies from 0."""
+    return abs(mean(main.values(arm, temperature, "signed_gap")))
 
 
 STUDY = Study(

@@ -55,7 +55,7 @@ class Model:
 
 
 def parts(base: RunSettings) -> Parts:
-    """One run: the four arms, and a student of the mix of the teacher's outputs, which are linear by construction."""
+    """One run: the four arms, and a student of the mix of the teacher's outputs, linear at the temperature of both."""
     return {"main": replace(base, arms=ARMS, temperatures=(T,))}
 
 

@@ -72,7 +72,7 @@ def read(finished: Sequence[Part]) -> Findings:
         ),
         (
             "C2",
-            "structure around lambda = 1/2 minus structure on the clean images",
+            "structure around lambda = 1/2 minus that of the mix of what it says about the two clean images",
             "below 0",
             [probe.peak_samples(each["structure"] - each["clean_structure"]) for each in clean],
             "number",
@@ -109,10 +109,8 @@ def _measures(part: Part, probe: Probe) -> Mapping[str, Tensor]:
         return -(targets(lam, partner) * said.log()).sum(dim=1)
 
     def clean_structure(said: Tensor, lam: Tensor, partner: Tensor) -> Tensor:
-        """Of the two images before they are mixed, each outside the same pair: how well it can be at all."""
-        first = structure(probs, knowledge, labels, torch.ones_like(lam), partner)
-        second = structure(probs[partner], knowledge, labels, torch.zeros_like(lam), partner)
-        return lam * first + (1 - lam) * second
+        """That of the mix of what it says about the two clean images: how much a linear teacher would have."""
+        return structure(linear_prediction(probs, lam, partner), knowledge, labels, lam, partner)
 
     measures = {
         "confidence": lambda p, lam, partner: p.amax(dim=1),

@@ -14,7 +14,7 @@ def print_list(console: Console) -> None:
     """What each study asks, which claim it tests, and what it cost where it was run for us."""
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1))
     for column in ("study", "asks", "claims", "--scale full took"):
-        table.add_column(column)
+        table.add_column(column, no_wrap=column == "study")
     costs = _costs()
     for study in STUDIES.values():
         table.add_row(study.name, study.asks, ", ".join(study.claims) or "left open", costs.get(study.name, "not run"))

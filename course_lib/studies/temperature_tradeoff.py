@@ -34,9 +34,12 @@ def read(finished: Sequence[Part]) -> Findings:
     accuracy, ece = (main.difference(high, low, name) for name in ("accuracy", "ece"))
     way = f"mixup_kd at T = {HIGH:g} minus T = {LOW:g}"
     return Findings(
-        tables={"differences": differences(main, steps), "pareto": _pareto(main)},
+        tables={
+            "differences": differences(main, steps),
+            "pareto": [row for scaling in ("none", "temperature") for row in _pareto(main, scaling)],
+        },
         evidence=[
-            Evidence("C7", f"signed gap, {way}", "below 0", main.difference(high, low, "signed_gap"), "points"),
+            Evidence("C7", f"signed gap, {way}", "other than 0", main.difference(high, low, "signed_gap"), "points"),
             Evidence(
                 "C7",
                 f"ECE, {way}, counted in the direction in which accuracy moves "
@@ -48,36 +51,42 @@ def read(finished: Sequence[Part]) -> Findings:
             ),
             Evidence(
                 "C7",
-                f"how far confidence falls from T = {LOW:g} to T = {HIGH:g}, mixup_kd minus kd",
+                f"how far confidence moves from T = {LOW:g} to T = {HIGH:g}, mixup_kd minus kd",
                 "above 0",
-                _falls_more(main),
+                _moves_more(main),
                 "points",
             ),
         ],
     )
 
 
-def _falls_more(main: Part) -> Interval:
-    """The fall of mean confidence with mixup minus that without, over seeds and images."""
+def _moves_more(main: Part) -> Interval:
+    """How far mean confidence moves with mixup minus how far without, over seeds and images, each in its direction."""
 
     def confidences(arm: str, temperature: float) -> torch.Tensor:
         models: list[Predictions] = main.scaled(arm, temperature, "none")
         return torch.stack([confidence_and_correct(model.logits, model.labels)[0] for model in models])
 
-    falls = {arm: confidences(arm, LOW) - confidences(arm, HIGH) for arm in ("mixup_kd", "kd")}
-    return interval_of_mean(falls["mixup_kd"] - falls["kd"])
+    moves = [confidences(arm, HIGH) - confidences(arm, LOW) for arm in ("mixup_kd", "kd")]
+    with_mixup, without = (move * move.mean().sign() for move in moves)
+    return interval_of_mean(with_mixup - without)
 
 
-def _pareto(main: Part) -> list[Row]:
-    """Each arm and temperature, mean over seeds, and whether it lies on the front of each calibration number."""
+def _pareto(main: Part, scaling: str) -> list[Row]:
+    """Each arm and temperature, mean over seeds, and whether it lies on the front of each calibration number.
+
+    The loss on standardised logits is the same at any scale of the student's, so that the confidence of these arms
+    means something only after scaling.
+    """
     places = [(arm, temperature) for arm in main.run.arms for temperature in main.run.temperatures(arm)]
     means = {
-        name: torch.tensor([main.values(*place, name) for place in places], dtype=torch.float64).mean(dim=1)
+        name: torch.tensor([main.values(*place, name, scaling) for place in places], dtype=torch.float64).mean(dim=1)
         for name in ("accuracy", "signed_gap", *CALIBRATION)
     }
     fronts = {name: set(pareto_front(means["accuracy"], means[name]).tolist()) for name in CALIBRATION}
     return [
         {
+            "scaling": scaling,
             "arm": arm,
             "distillation_temperature": temperature,
             **{name: values[place].item() for name, values in means.items()},
