@@ -1,5 +1,6 @@
 import json
 import math
+import tomllib
 
 import numpy as np
 import pytest
@@ -210,3 +211,13 @@ def test_shipped_numbers_are_finite():
                     table,
                     row,
                 )
+
+
+def test_results_travel_with_the_package():
+    root = results.SHIPPED.parent
+    patterns = tomllib.loads((root.parent / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"][
+        "course_lib"
+    ]
+    packed = {path for pattern in patterns for path in root.glob(pattern)}
+    shipped = {path for name in SHIPPED for path in (results.SHIPPED / name).rglob("*") if path.is_file()}
+    assert shipped and shipped <= packed
