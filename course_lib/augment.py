@@ -1,7 +1,8 @@
 """augment: stored pixels to the view that a network sees.
 
-In training an image is padded with zeros, cropped where the plan says and perhaps mirrored; in evaluation
-it is cropped at its centre. Either way uint8 becomes float in [0, 1]; each network normalises for itself.
+In training an image is padded with zeros, cropped where the plan says and perhaps mirrored, or a box of it is resized;
+in evaluation it is cropped at its centre. Either way uint8 becomes float in [0, 1]; each network normalises for itself.
+Everything is vectorised, on the device that the images are on.
 """
 
 from dataclasses import dataclass
@@ -24,12 +25,14 @@ class View:
         padding: Zeros added on every side before a training crop.
         shift: Places that a training crop can start at, in each direction, beside the first.
         flip: Whether training images are mirrored at random.
+        min_area: In (0, 1]. Below 1, training crops are boxes that cover at least so much of an image, resized.
     """
 
     size: int
     padding: int
     shift: int
     flip: bool
+    min_area: float = 1.0
 
     @classmethod
     def of(cls, shape: tuple[int, ...]) -> "View":
@@ -44,9 +47,9 @@ class View:
 
         Example:
             >>> View.of((50_000, 3, 32, 32))
-            View(size=32, padding=4, shift=8, flip=True)
+            View(size=32, padding=4, shift=8, flip=True, min_area=1.0)
             >>> View.of((1_000, 3, 256, 256))
-            View(size=224, padding=0, shift=32, flip=True)
+            View(size=224, padding=0, shift=32, flip=True, min_area=1.0)
         """
         _, channels, side, _ = shape
         if side > PADDED:
@@ -87,15 +90,51 @@ class View:
             tensor([[[[0.0000, 0.0000],
                       [0.4000, 0.0000]]]])
         """
-        n, channels = images.shape[:2]
+        n, channels, side = images.shape[:3]
         if self.padding:
             images = torch.nn.functional.pad(images, [self.padding] * 4)
+            side += 2 * self.padding
         steps = torch.arange(self.size, device=images.device)
         rows = crop_y[:, None] + steps
         columns = crop_x[:, None] + torch.where(flip[:, None], steps.flip(0), steps)
-        image = torch.arange(n, device=images.device).view(n, 1, 1, 1)
-        channel = torch.arange(channels, device=images.device).view(1, channels, 1, 1)
-        return images[image, channel, rows[:, None, :, None], columns[:, None, None, :]].float() / 255
+        places = (rows[:, :, None] * side + columns[:, None, :]).view(n, 1, -1).expand(-1, channels, -1)
+        return images.flatten(2).gather(2, places).view(n, channels, self.size, self.size).float().div_(255)
+
+    def resized_crop(self, images: Tensor, box: Tensor, flip: Tensor) -> Tensor:
+        """What is trained on where crops differ in size: a box of each image, resized bilinearly, perhaps mirrored.
+
+        Args:
+            images: (N, C, H, W) uint8.
+            box: (4, N) float in [0, 1]. Height, width, top and left of each box, as parts of the image.
+            flip: (N,) bool.
+
+        Returns:
+            (N, C, size, size) float32 in [0, 1].
+        """
+        height, width, top, left = box
+        middles = (torch.arange(self.size, device=images.device) + 0.5) / self.size
+        rows = top[:, None] + height[:, None] * middles
+        columns = left[:, None] + width[:, None] * torch.where(flip[:, None], middles.flip(0), middles)
+        shape = (len(images), self.size, self.size)
+        grid = torch.stack([columns[:, None, :].expand(shape), rows[:, :, None].expand(shape)], dim=3) * 2 - 1
+        pixels = torch.nn.functional.grid_sample(
+            images.float(), grid, mode="bilinear", padding_mode="border", align_corners=False
+        )
+        return pixels.div_(255)
+
+    def train(self, images: Tensor, plan: "DevicePlan") -> Tensor:
+        """What is trained on, as the plan of these images says.
+
+        Args:
+            images: (N, C, H, W) uint8.
+            plan: N positions.
+
+        Returns:
+            (N, C, size, size) float32 in [0, 1].
+        """
+        if self.min_area < 1:
+            return self.resized_crop(images, plan.box, plan.flip)
+        return self.crop(images, plan.crop_y, plan.crop_x, plan.flip)
 
 
 @dataclass(frozen=True)
@@ -110,8 +149,18 @@ class DevicePlan:
     lam: Tensor
     cut_y: Tensor
     cut_x: Tensor
+    box: Tensor
 
     @classmethod
-    def of(cls, plan: EpochPlan, device: torch.device) -> "DevicePlan":
-        """Move a plan to a device, once an epoch."""
-        return cls(**{name: torch.from_numpy(values).to(device) for name, values in vars(plan).items()})
+    def of(cls, plan: EpochPlan, device: torch.device, instead_of: "DevicePlan | None" = None) -> "DevicePlan":
+        """Move a plan to a device, once an epoch; into the tensors of another plan of the same size where given."""
+        tensors = {name: torch.from_numpy(values) for name, values in vars(plan).items()}
+        if instead_of is None:
+            return cls(**{name: values.to(device) for name, values in tensors.items()})
+        for name, values in tensors.items():
+            getattr(instead_of, name).copy_(values)
+        return instead_of
+
+    def at(self, rows: Tensor) -> "DevicePlan":
+        """The plan of some positions; (N,) int64. Partners stay positions of the whole epoch."""
+        return DevicePlan(**{name: values.index_select(-1, rows) for name, values in vars(self).items()})

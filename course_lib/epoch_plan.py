@@ -23,6 +23,8 @@ class PlanSettings:
         batch_size: Images in a step; the last images of an epoch that fill no batch are left out of that epoch.
         shift: Crops start at a row and a column in ``0..shift`` pixels; 0 means no choice.
         flip: Whether an image is mirrored, left to right, with probability one half.
+        min_area: In (0, 1]. Crops cover between this part and the whole of an image, and are resized; 0.08 is usual
+            for ImageNet. 1 leaves crops as large as they are, and only shifts them.
         alpha: Lambdas come from Beta(alpha, alpha); 1 is uniform (the paper), 0.2 to 0.4 mixes mildly.
         share: In [0, 1]. Part of the images of an epoch that are mixed, to the nearest image; 1 in the paper.
         one_lambda_per_batch: Whether a whole batch shares its lambda; the paper draws one per image.
@@ -33,6 +35,7 @@ class PlanSettings:
     batch_size: int
     shift: int = 0
     flip: bool = False
+    min_area: float = 1.0
     alpha: float = 1.0
     share: float = 1.0
     one_lambda_per_batch: bool = False
@@ -43,6 +46,8 @@ class PlanSettings:
         if self.batch_size < 1 or self.batch_size % self.mixing_block:
             advice = f"choose a multiple of {self.mixing_block}"
             raise CourseError(f"batch size {self.batch_size} cannot be cut into mixing blocks: {advice}")
+        if not 0 < self.min_area <= 1:
+            raise CourseError(f"the smallest area of a crop must lie in (0, 1], got {self.min_area}: 0.08 is usual")
         if not 0 < self.alpha < math.inf:
             raise CourseError(f"alpha must be positive and finite, got {self.alpha}: 1 draws lambda uniformly")
         if not 0 <= self.share <= 1:
@@ -71,6 +76,7 @@ class EpochPlan:
         lam: (P,) float32 in [0, 1]. Weight of the image itself; its partner weighs ``1 - lam``.
         cut_y: (P,) float32 in [0, 1). Where CutMix centres its box, as a part of the height.
         cut_x: (P,) float32 in [0, 1). Likewise, of the width.
+        box: (4, P) float32 in [0, 1]. Height, width, top and left of a resized crop, as parts of the image.
     """
 
     order: NDArray[np.int64]
@@ -81,6 +87,7 @@ class EpochPlan:
     lam: NDArray[np.float32]
     cut_y: NDArray[np.float32]
     cut_x: NDArray[np.float32]
+    box: NDArray[np.float32]
 
 
 def sample_lambdas(n: int, alpha: float, rng: np.random.Generator) -> NDArray[np.float64]:
@@ -137,6 +144,30 @@ def sample_partners(n: int, block: int, rng: np.random.Generator) -> NDArray[np.
     return rng.permuted(blocks, axis=1).reshape(-1)
 
 
+def sample_boxes(n: int, min_area: float, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Draw the crops of random-resized-cropping from square images.
+
+    The area is uniform in [min_area, 1], the logarithm of width over height uniform between those of 3/4 and 4/3, and
+    the place uniform where the box fits. A box that would be wider or higher than the image is narrowed to it, where
+    torchvision's ``RandomResizedCrop`` draws again.
+
+    Source: Szegedy et al., "Going Deeper with Convolutions", CVPR 2015, https://arxiv.org/abs/1409.4842, section 6.
+
+    Args:
+        n: How many.
+        min_area: In (0, 1].
+        rng: Where the randomness comes from; it is advanced.
+
+    Returns:
+        (4, n) float32: height, width, top and left, as parts of the image's side.
+    """
+    area = rng.uniform(min_area, 1, n)
+    ratio = np.exp(rng.uniform(math.log(3 / 4), math.log(4 / 3), n))
+    height, width = np.minimum(1, np.sqrt([area / ratio, area * ratio]))
+    top, left = rng.random((2, n)) * (1 - np.stack([height, width]))
+    return np.stack([height, width, top, left]).astype(np.float32)
+
+
 def draw_epoch(settings: PlanSettings, seed: int, epoch: int, n_images: int) -> EpochPlan:
     """Draw all that is random about one epoch.
 
@@ -160,8 +191,8 @@ def draw_epoch(settings: PlanSettings, seed: int, epoch: int, n_images: int) -> 
         True
     """
     n = settings.steps(n_images) * settings.batch_size
-    streams = np.random.SeedSequence([seed, epoch]).spawn(6)
-    order, crop, flip, partner, lam, cut = (np.random.default_rng(stream) for stream in streams)
+    streams = np.random.SeedSequence([seed, epoch]).spawn(7)
+    order, crop, flip, partner, lam, cut, box = (np.random.default_rng(stream) for stream in streams)
     crop_y, crop_x = crop.integers(0, settings.shift + 1, size=(2, n))
     cut_y, cut_x = cut.random((2, n), dtype=np.float32)
     return EpochPlan(
@@ -173,6 +204,7 @@ def draw_epoch(settings: PlanSettings, seed: int, epoch: int, n_images: int) -> 
         lam=_lambdas(settings, n, lam).astype(np.float32),
         cut_y=cut_y,
         cut_x=cut_x,
+        box=sample_boxes(n, settings.min_area, box) if settings.min_area < 1 else np.ones((4, n), np.float32),
     )
 
 

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from course_lib.errors import CourseError
 from course_lib.files import load_tensors, save_tensors
+from course_lib.ranks import ALONE, Ranks
 
 CELLS_AT_ONCE = 2**20  # logits in a slice: 8 MB in float64, which a processor keeps at hand
 
@@ -146,6 +147,7 @@ def collect(
     index_hash: str,
     device: torch.device,
     batch_size: int,
+    ranks: Ranks = ALONE,
 ) -> Predictions:
     """Ask a network, in evaluation mode, about every image once.
 
@@ -159,6 +161,7 @@ def collect(
         index_hash: Which images these are.
         device: Where the network is.
         batch_size: Images at once; changes no result beyond rounding.
+        ranks: This process among those that share the images; each gets the predictions of all.
 
     Returns:
         The predictions, on the CPU.
@@ -170,14 +173,15 @@ def collect(
     network.eval()
     try:
         with torch.inference_mode():  # in float32 on every device: bf16 would round confidences
+            share = ranks.share(len(images))
             parts = [
-                network(prepare(images[slice(start, start + batch_size)].to(device))).float().cpu()
-                for start in range(0, len(images), batch_size)
+                network(prepare(images[slice(start, min(start + batch_size, share.stop))].to(device))).float()
+                for start in range(share.start, share.stop, batch_size)
             ]
     finally:
         for module, training in modes.items():
             module.training = training
-    logits = torch.cat(parts).clone()
+    logits = ranks.gather(torch.cat(parts).clone()).cpu()
     if not torch.isfinite(logits).all():
         raise CourseError(f"{model} gives NaN or infinite logits: its training diverged, lower the learning rate")
     return Predictions(logits, labels.cpu(), split, model, index_hash)

@@ -10,6 +10,8 @@ from course_lib.errors import CourseError, unknown
 from course_lib.losses import Supervision
 from course_lib.training import TrainingSettings
 
+SEQUENCES = ("arms", "temperatures", "milestones")
+
 
 @dataclass(frozen=True)
 class RunSettings:
@@ -30,6 +32,12 @@ class RunSettings:
         learning_rate: Highest learning rate, reached after the warm-up.
         weight_decay: On every weight.
         warmup_share: Part of the steps in which the learning rate climbs.
+        schedule: How the learning rate falls after the warm-up: ``cosine``, ``linear`` or ``steps``.
+        milestones: Of ``steps``, as shares of the epochs.
+        optimizer: ``sgd`` or ``adamw``.
+        nesterov: Whether the momentum of SGD is Nesterov's.
+        min_area: Below 1, training crops cover at least this part of an image and are resized; for large images.
+        teacher_dtype: What the teacher's logits are rounded to, ``float32`` or ``float16``; see ``Lesson``.
         alpha: Lambdas come from Beta(alpha, alpha); the paper draws them uniformly, alpha = 1.
         label_weight: Weight of the (mixed) labels in distilling arms; the paper's students see none, 0.
         teacher_unseen: Declares that a teacher with weights from outside never saw the calib images.
@@ -60,6 +68,12 @@ class RunSettings:
     teacher_epochs: int | None = None
     teacher_mixes: bool = False
     teacher_seed: int = 0
+    schedule: str = "cosine"
+    milestones: tuple[float, ...] = ()
+    optimizer: str = "sgd"
+    nesterov: bool = True
+    min_area: float = 1.0
+    teacher_dtype: str = "float32"
 
     def __post_init__(self) -> None:
         """Refuse what cannot be run, before any work is done."""
@@ -79,7 +93,10 @@ class RunSettings:
             raise CourseError(
                 f"learning rate must be positive and finite, got {self.learning_rate}: 0.05 to 0.1 is usual"
             )
+        if self.teacher_dtype not in ("float32", "float16"):
+            raise unknown("teacher dtype", self.teacher_dtype, ("float32", "float16"))
         self.plan(shift=0, flip=False)
+        self.training()
         for temperature in self.temperatures:
             Supervision(self.label_weight, temperature)
 
@@ -91,7 +108,9 @@ class RunSettings:
     def plan(self, shift: int, flip: bool) -> PlanSettings:
         """The settings of the epoch plan, for images that can be shifted and flipped so."""
         block = 32 if self.batch_size % 32 == 0 else self.batch_size
-        return PlanSettings(self.batch_size, shift=shift, flip=flip, alpha=self.alpha, mixing_block=block)
+        return PlanSettings(
+            self.batch_size, shift=shift, flip=flip, min_area=self.min_area, alpha=self.alpha, mixing_block=block
+        )
 
     def training(self, *, teacher: bool = False) -> TrainingSettings:
         """How the weights of every student move, or those of the teacher."""
@@ -100,11 +119,15 @@ class RunSettings:
             learning_rate=self.learning_rate,
             weight_decay=self.weight_decay,
             warmup_share=self.warmup_share,
+            schedule=self.schedule,
+            milestones=self.milestones,
+            optimizer=self.optimizer,
+            nesterov=self.nesterov,
         )
 
     def as_json(self) -> dict[str, Any]:
         """These settings as plain values, for ``config.json``."""
-        return asdict(self) | {"arms": list(self.arms), "temperatures": list(self.temperatures)}
+        return asdict(self) | {name: list(getattr(self, name)) for name in SEQUENCES}
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "RunSettings":
@@ -113,7 +136,7 @@ class RunSettings:
         if set(values) != names:
             raise CourseError(f"settings of another version of course_lib: {sorted(set(values) ^ names)} differ")
         try:
-            sequences: dict[str, Any] = {name: tuple(values[name]) for name in ("arms", "temperatures")}
+            sequences: dict[str, Any] = {name: tuple(values[name]) for name in SEQUENCES}
             return cls(**(values | sequences))
         except (TypeError, ValueError) as error:
             raise CourseError(f"settings that `course run` did not write: {error}. Name another --out") from error

@@ -241,7 +241,7 @@ def test_the_clean_images_are_those_of_the_batch_before_mixing():
 
 def test_cutmix_targets_weigh_as_the_pixels_that_were_kept():
     trainer = Trainer(small_network(0), replace(LESSON, cutmix=True), CPU, frozen(Constant()))
-    batch = trainer._batch()
+    batch = trainer.batch()
     same = (batch.images == batch.clean).flatten(1).float().mean(1)
     lam = batch.mix.lam
     assert bool((same >= lam - 1e-6).all()) and float((same - lam).mean()) < 0.05  # equal pixels of both count twice
@@ -254,7 +254,7 @@ def test_cutmix_targets_weigh_as_the_pixels_that_were_kept():
 def test_images_that_are_not_mixed_are_seen_as_they_are(share):
     lesson = replace(LESSON, plan=replace(LESSON.plan, share=share))
     trainer = Trainer(small_network(0), lesson, CPU, frozen(Constant()))
-    batches = [trainer._batch()]
+    batches = [trainer.batch()]
     kept = batches[0].mix.lam == 1
     assert torch.equal(batches[0].images[kept], batches[0].clean[kept])
     if share == 0:

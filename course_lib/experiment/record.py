@@ -43,7 +43,12 @@ SUMMARY_COLUMNS = (
 
 
 def config_of(
-    settings: RunSettings, splits: Splits, networks: Mapping[str, Network], device: torch.device, command: str
+    settings: RunSettings,
+    splits: Splits,
+    networks: Mapping[str, Network],
+    device: torch.device,
+    command: str,
+    means: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Everything that must be known to understand a run and to repeat it."""
     return {
@@ -64,20 +69,20 @@ def config_of(
             role: {
                 "parameters": count_parameters(network),
                 "weights": network.weights,
-                "first_weights": _hash_of(network),
+                "first_weights": hash_of(network),
             }
             for role, network in networks.items()
         },
-        "environment": environment_of(device),
+        "environment": environment_of(device) | dict(means),
     }
 
 
-def _hash_of(network: Network) -> str:
+def hash_of(network: Network) -> str:
     """16 hexadecimal digits of a network's weights."""
     digest = hashlib.sha256()
     for name, values in network.state_dict().items():
         digest.update(name.encode())
-        digest.update(values.contiguous().numpy().tobytes())
+        digest.update(values.cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()[:16]
 
 
