@@ -2,6 +2,7 @@
 
     ce         labels                    mixup      mixed labels, mixed images
     kd         a teacher                 mixup_kd   a teacher, on mixed images: the paper
+    as_is      nothing: a network with weights from outside is measured as it came, beside its teacher
 
 A change is added to a name with ``+``; any number of them may follow, in any order:
 
@@ -52,6 +53,7 @@ class Arm:
         share: Part of the images that are mixed.
         batch: Whether a batch shares one lambda.
         cutmix: Whether images are pasted instead of blended.
+        trains: Whether anything is learned.
     """
 
     mixes: bool
@@ -65,6 +67,7 @@ class Arm:
     share: float = 1.0
     batch: bool = False
     cutmix: bool = False
+    trains: bool = True
 
     @property
     def base(self) -> str:
@@ -105,6 +108,7 @@ ARMS = {
     "kd": Arm(mixes=False, distils=True),
     "mixup_kd": Arm(mixes=True, distils=True),
 }
+AS_IS = {"as_is": Arm(mixes=False, distils=False, trains=False)}
 
 _NUMBERS = ("labels", "outputs", "dial", "alpha", "share")  # changes with a value, by the field that they set
 _WORDS = {  # changes without one: field and value
@@ -130,9 +134,10 @@ def arm_of(name: str) -> Arm:
         (2.0, 'mixup_kd')
     """
     base, *changes = name.split("+")
-    if base not in ARMS:
-        raise unknown("arm", base, ARMS)
-    arm, seen = ARMS[base], set[str]()
+    known = ARMS | AS_IS
+    if base not in known:
+        raise unknown("arm", base, known)
+    arm, seen = known[base], set[str]()
     for change in changes:
         word, equals, value = change.partition("=")
         if word not in (*_NUMBERS, *_WORDS):

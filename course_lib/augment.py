@@ -5,13 +5,14 @@ in evaluation it is cropped at its centre. Either way uint8 becomes float in [0,
 Everything is vectorised, on the device that the images are on.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from course_lib.data.pixels import PADDED
 from course_lib.epoch_plan import EpochPlan
+from course_lib.errors import CourseError
 
 TINY = 16  # pixels; below it a shift by one pixel is a large one, and images are seen as they are
 
@@ -26,6 +27,7 @@ class View:
         shift: Places that a training crop can start at, in each direction, beside the first.
         flip: Whether training images are mirrored at random.
         min_area: In (0, 1]. Below 1, training crops are boxes that cover at least so much of an image, resized.
+        enlarged: Pixels on a side to which crops are enlarged, bilinearly; None leaves them as they are.
     """
 
     size: int
@@ -33,9 +35,10 @@ class View:
     shift: int
     flip: bool
     min_area: float = 1.0
+    enlarged: int | None = None
 
     @classmethod
-    def of(cls, shape: tuple[int, ...]) -> "View":
+    def of(cls, shape: tuple[int, ...], image_size: int | None = None) -> "View":
         """The usual view of images of a shape.
 
         Small images are padded by an eighth of their side, which gives CIFAR its usual 4 pixels; those of 8 pixels
@@ -44,19 +47,29 @@ class View:
 
         Args:
             shape: (N, C, H, W) of the stored images, H = W.
+            image_size: Pixels on a side of what the network sees, if it wants more than there are.
+
+        Raises:
+            CourseError: If it wants fewer.
 
         Example:
             >>> View.of((50_000, 3, 32, 32))
-            View(size=32, padding=4, shift=8, flip=True, min_area=1.0)
+            View(size=32, padding=4, shift=8, flip=True, min_area=1.0, enlarged=None)
             >>> View.of((1_000, 3, 256, 256))
-            View(size=224, padding=0, shift=32, flip=True, min_area=1.0)
+            View(size=224, padding=0, shift=32, flip=True, min_area=1.0, enlarged=None)
         """
         _, channels, side, _ = shape
         if side > PADDED:
             size = side * 7 // 8
-            return cls(size=size, padding=0, shift=side - size, flip=channels == 3)
-        padding = side // 8 if side >= TINY else 0
-        return cls(size=side, padding=padding, shift=2 * padding, flip=channels == 3)
+            view = cls(size=size, padding=0, shift=side - size, flip=channels == 3)
+        else:
+            padding = side // 8 if side >= TINY else 0
+            view = cls(size=side, padding=padding, shift=2 * padding, flip=channels == 3)
+        if image_size is None or image_size == view.size:
+            return view
+        if image_size < view.size:
+            raise CourseError(f"images are seen at {view.size} pixels: --image-size {image_size} can only enlarge them")
+        return replace(view, enlarged=image_size)
 
     def centre(self, images: Tensor) -> Tensor:
         """What is evaluated: the middle of each image.
@@ -65,11 +78,11 @@ class View:
             images: (N, C, H, W) uint8.
 
         Returns:
-            (N, C, size, size) float32 in [0, 1].
+            (N, C, size, size) float32 in [0, 1], or (N, C, enlarged, enlarged).
         """
         top = (images.shape[2] - self.size) // 2
         left = (images.shape[3] - self.size) // 2
-        return images[:, :, top : top + self.size, left : left + self.size].float() / 255
+        return self._enlarge(images[:, :, top : top + self.size, left : left + self.size].float() / 255)
 
     def crop(self, images: Tensor, crop_y: Tensor, crop_x: Tensor, flip: Tensor) -> Tensor:
         """What is trained on: a crop of each image, perhaps mirrored.
@@ -130,11 +143,16 @@ class View:
             plan: N positions.
 
         Returns:
-            (N, C, size, size) float32 in [0, 1].
+            (N, C, size, size) float32 in [0, 1], or (N, C, enlarged, enlarged).
         """
         if self.min_area < 1:
-            return self.resized_crop(images, plan.box, plan.flip)
-        return self.crop(images, plan.crop_y, plan.crop_x, plan.flip)
+            return self._enlarge(self.resized_crop(images, plan.box, plan.flip))
+        return self._enlarge(self.crop(images, plan.crop_y, plan.crop_x, plan.flip))
+
+    def _enlarge(self, pixels: Tensor) -> Tensor:
+        if self.enlarged is None:
+            return pixels
+        return torch.nn.functional.interpolate(pixels, size=self.enlarged, mode="bilinear", align_corners=False)
 
 
 @dataclass(frozen=True)

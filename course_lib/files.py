@@ -53,8 +53,8 @@ def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
     return text.getvalue()
 
 
-def save_tensors(path: Path, tensors: "Mapping[str, Tensor]", metadata: Mapping[str, str]) -> None:
-    """Save named tensors and a few words about them in one safetensors file, atomically.
+def tensor_bytes(tensors: "Mapping[str, Tensor]", metadata: Mapping[str, str]) -> bytes:
+    """Named tensors and a few words about them as the bytes of a safetensors file.
 
     The words go into one entry of the file's metadata, because safetensors writes several in an order that changes from
     process to process, and equal content shall be equal bytes.
@@ -62,7 +62,12 @@ def save_tensors(path: Path, tensors: "Mapping[str, Tensor]", metadata: Mapping[
     from safetensors.torch import save
 
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    write_atomically(path, save(plain, metadata={WORDS: json.dumps(dict(metadata), sort_keys=True)}))
+    return save(plain, metadata={WORDS: json.dumps(dict(metadata), sort_keys=True)})
+
+
+def save_tensors(path: Path, tensors: "Mapping[str, Tensor]", metadata: Mapping[str, str]) -> None:
+    """Save named tensors and a few words about them in one safetensors file, atomically."""
+    write_atomically(path, tensor_bytes(tensors, metadata))
 
 
 def load_tensors(path: Path) -> "tuple[dict[str, Tensor], dict[str, str]]":

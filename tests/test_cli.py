@@ -94,7 +94,11 @@ def test_runs_are_numbered_and_a_finished_one_resumes_from_its_folder_alone(comm
         (["--batch-size", "2000"], "larger than the training split"),
         (["--data", "./missing"], "missing"),
         (["--temperature", "inf"], "positive and finite"),
-        (["--image-size", "16"], "for folders of images"),
+        (["--image-size", "4"], "can only enlarge them"),
+        (["--min-area", "2"], "smallest area of a crop"),
+        (["--teacher-dtype", "int8"], "unknown teacher dtype"),
+        (["--decode", "gpu", "--device", "cpu"], "needs a GPU"),
+        (["--arms", "as_is"], "has no weights for these 10 classes"),
         (["--teacher", "cnn4@absent.pt"], "no file absent.pt"),
     ],
 )
@@ -247,3 +251,39 @@ def test_the_page_of_claims_is_written_where_it_is_asked_for(command, tmp_path):
     assert code == 0 and printed.startswith("# What holds")
     assert command("claims", "--out", "page.md")[0] == 0
     assert (tmp_path / "page.md").read_text() == printed
+
+
+def test_a_pack_is_made_once_and_says_how_it_is_used(command, tmp_path):
+    from PIL import Image
+
+    for split, shade in (("train", 40), ("test", 200)):
+        for name in ("dark", "light"):
+            (tmp_path / "shades" / split / name).mkdir(parents=True)
+            for number in range(4):
+                Image.new("RGB", (12, 12), (shade, shade, number)).save(
+                    tmp_path / f"shades/{split}/{name}/{number}.png"
+                )
+    code, printed, _ = command("data", "pack", "shades", "packed", "--size", "12")
+    assert code == 0 and "16 images are packed" in printed and f"course run --data {tmp_path}/packed" in printed
+    code, printed, _ = command("data", "pack", "shades", "packed", "--size", "12")
+    assert code == 0 and "were packed already" in printed
+    assert "begun with --size 12, not 8" in mistake(command("data", "pack", "shades", "packed", "--size", "8"))
+    assert "choose raw or jpeg" in mistake(command("data", "pack", "shades", "packed", "--format", "png"))
+
+
+def test_recipes_are_listed_with_source_cost_and_expectation(command):
+    from course_lib.recipes import RECIPES
+
+    code, printed, _ = command("recipes")
+    assert code == 0
+    for name, recipe in RECIPES.items():
+        assert f"{name}: " in printed and recipe.source in printed and recipe.expected in printed
+
+
+def test_bench_prints_json_for_a_program(command):
+    code, printed, said = command(
+        "bench", "--json", "--seconds", "1", "--teacher", "cnn4", "--student", "cnn2", "--device", "cpu"
+    )
+    assert code == 0 and not said
+    assert set(json.loads(printed)["arms"]) == {"ce", "mixup", "kd", "mixup_kd"}
+    assert "unknown arm" in mistake(command("bench", "--arms", "none"))

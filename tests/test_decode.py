@@ -4,8 +4,19 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch.utils.data import DataLoader
 
-from course_lib.decode import EncodedImages, decode, decode_all, kind, unreadable
+from course_lib.decode import (
+    EncodedImages,
+    decode,
+    decode_all,
+    decode_files,
+    decode_jpegs,
+    device,
+    kind,
+    squares,
+    unreadable,
+)
 from course_lib.errors import CourseError
 
 
@@ -145,3 +156,133 @@ def test_kind_reads_the_header(tmp_path, photos):
     assert kind(photos[0]) == (150, 3)
     with pytest.raises(CourseError, match="absent"):
         kind(tmp_path / "absent.jpg")
+
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def smooth(tmp_path):
+    """Four JPEG images without noise, of different shapes, each with a bright spot off its centre."""
+    paths = []
+    for number, (height, width) in enumerate([(60, 90), (90, 60), (48, 48), (37, 101)]):
+        y, x = np.mgrid[0:height, 0:width]
+        spot = 200 * np.exp(-((y - 0.4 * height) ** 2 + (x - 0.6 * width) ** 2) / 200)
+        image = np.stack([spot, 2 * x + 20, y + 50], axis=2).clip(0, 255).astype(np.uint8)
+        paths.append(tmp_path / f"{number}.jpg")
+        Image.fromarray(image).save(paths[-1], quality=95)
+    return tuple(paths)
+
+
+class Batches(torch.utils.data.Dataset):
+    """What a DataLoader sees of images: batch by batch."""
+
+    def __init__(self, images):
+        self.images = images
+
+    def __len__(self):
+        return len(self.images)
+
+    def __getitems__(self, rows):
+        return self.images[torch.tensor(rows)]
+
+
+@pytest.mark.parametrize("start", ["fork", pytest.param("spawn", marks=pytest.mark.verify)])
+def test_workers_of_a_loader_give_the_same_bytes(photos, start):
+    images = EncodedImages(photos * 2, 32, 3)
+    here = images[:]  # starts the threads of this process: a forked worker must not wait for them
+    loader = DataLoader(
+        Batches(images), batch_size=8, num_workers=2, collate_fn=as_it_is, multiprocessing_context=start, timeout=60
+    )
+    assert torch.equal(torch.cat(list(loader)), here)
+
+
+def as_it_is(batch):
+    return batch
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_jpeg_decoded_on_a_device_is_that_of_pillow(smooth, channels):
+    images = decode_jpegs([path.read_bytes() for path in smooth], CPU, channels)
+    for image, path in zip(images, smooth, strict=True):
+        expected = np.asarray(Image.open(path).convert("L" if channels == 1 else "RGB"), dtype=float)
+        expected = expected[None] if channels == 1 else expected.transpose(2, 0, 1)
+        assert image.dtype == torch.uint8 and tuple(image.shape) == expected.shape
+        assert np.abs(image.numpy() - expected).mean() < 1
+
+
+@pytest.mark.parametrize("size", [24, 48, 64])
+def test_squares_on_a_device_are_those_of_pillow_at_the_same_place(smooth, size):
+    pillow, ours = EncodedImages(smooth, size, 3)[:], decode_files(smooth, size, 3, CPU)
+    assert ours.shape == pillow.shape == (4, 3, size, size) and ours.dtype == torch.uint8
+    assert (ours.float() - pillow.float()).abs().mean() < 1
+    for image, expected in zip(ours[:, 0], pillow[:, 0], strict=True):  # a crop one pixel off would move the spot
+        assert torch.allclose(spot_of(image), spot_of(expected), atol=0.2)
+
+
+def spot_of(image):
+    """(2,) where the bright pixels of a (H, W) image are, on average."""
+    weight = image.double().square()
+    y, x = torch.meshgrid(*map(torch.arange, image.shape), indexing="ij")
+    return torch.stack([(y * weight).sum(), (x * weight).sum()]) / weight.sum()
+
+
+@pytest.mark.parametrize("shape", [(8, 14), (14, 8), (8, 8)])
+def test_an_image_of_the_asked_size_is_only_cropped(shape):
+    image = torch.from_numpy(pixels(*shape, 3).transpose(2, 0, 1).copy())
+    top, left = (side // 2 - 4 for side in shape)
+    assert torch.equal(squares([image], 8)[0], image[:, top : top + 8, left : left + 8])
+
+
+def test_squares_agree_with_pillow_on_noise():
+    image = pixels(50, 75, 3)
+    expected = np.asarray(Image.fromarray(image).resize((30, 20), Image.Resampling.BILINEAR))[:, 5:25]
+    ours = squares([torch.from_numpy(image.transpose(2, 0, 1).copy())], 20)[0].permute(1, 2, 0).numpy()
+    assert np.abs(ours.astype(int) - expected.astype(int)).max() <= 1
+
+
+def test_on_a_device_other_files_go_through_pillow(tmp_path, smooth):
+    image = pixels(30, 20, 3)
+    Image.fromarray(image).save(tmp_path / "a.png")
+    Image.fromarray(pixels(20, 20, 1)).save(tmp_path / "b.jpg")
+    paths = (smooth[0], tmp_path / "a.png", tmp_path / "b.jpg")
+    first, second, third = decode_jpegs([path.read_bytes() for path in paths], CPU)
+    assert first.shape == (3, 60, 90)
+    assert np.array_equal(second.numpy(), image.transpose(2, 0, 1))
+    assert third.shape == (3, 20, 20) and torch.equal(third[0], third[2])
+
+
+def test_a_file_that_the_device_refuses_goes_through_pillow_alone(tmp_path, smooth, monkeypatch):
+    odd = smooth[1].read_bytes()
+    calls = []
+
+    def picky(files, mode, where):
+        calls.append(len(files))
+        if any(len(file) == len(odd) for file in files):
+            raise RuntimeError("not this one")
+        return [torch.zeros(3, 4, 4, dtype=torch.uint8) for _ in files]
+
+    monkeypatch.setattr(device, "decoder", lambda: picky)
+    images = decode_jpegs([path.read_bytes() for path in smooth], CPU)
+    assert [tuple(image.shape[1:]) for image in images] == [(4, 4), (90, 60), (4, 4), (4, 4)]
+    assert calls == [4, 1, 1, 1, 1]
+
+
+def test_unreadable_images_are_named_on_a_device_too(tmp_path, smooth):
+    for path in damage(tmp_path):
+        if path.name != "truncated.jpg":  # the end of one that is cut may be grey
+            with pytest.raises(CourseError, match=f"cannot read the image .*{path.name}.*--skip-unreadable"):
+                decode_files([*smooth, path], 16, 3, CPU)
+    with pytest.raises(CourseError, match="cannot read the image number 1 "):
+        decode_jpegs([smooth[0].read_bytes(), b"damaged"], CPU)
+
+
+def test_no_images_are_no_images_on_a_device(smooth):
+    assert decode_files([], 16, 3, CPU).shape == (0, 3, 16, 16)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_images_decoded_on_a_gpu_are_those_of_pillow(smooth, photos):
+    on_gpu = EncodedImages(smooth, 48, 3, on="cuda")[torch.tensor([2, 0])]
+    assert on_gpu.device.type == "cuda"
+    assert (on_gpu.cpu().float() - EncodedImages(smooth, 48, 3)[torch.tensor([2, 0])].float()).abs().mean() < 1.5

@@ -5,16 +5,16 @@ is read once, at the end. Only the chosen images are decoded.
 """
 
 from collections.abc import Callable
-from pathlib import Path
+from dataclasses import replace
 
-from torch import Tensor
+import torch
 
-from course_lib.data.folders import list_folder
-from course_lib.data.named import GET, READERS, data_folder, find, folder_names
+from course_lib.data.named import GET, data_folder, find, folder_names
 from course_lib.data.pixels import read_splits
-from course_lib.data.records import Source, Split, Splits
+from course_lib.data.records import Split, Splits
+from course_lib.data.sources import open_source
 from course_lib.data.splitting import carve
-from course_lib.errors import CourseError, unknown
+from course_lib.errors import CourseError
 
 __all__ = ["Split", "Splits", "count", "data_folder", "found", "load", "remedy"]
 
@@ -32,15 +32,16 @@ def load(
 
     Args:
         source: ``digits``, ``tabular``, ``fashion``, ``cifar10``, ``cifar100``, ``imagenet``, the name of a folder in
-            the data folder, or the path of a folder with ``train/`` and ``test/`` or ``val/``.
+            the data folder, or the path of a folder with ``train/`` and ``test/`` or ``val/``, or of a pack.
         limit: Training images, balanced over the classes; the other splits stay the same. None keeps all.
-        skip_unreadable: Leave images out that cannot be read, instead of stopping.
+        skip_unreadable: Leave images out that cannot be read, instead of stopping; packs have left them out already.
         download: Whether a named set that is not on this machine may be downloaded.
-        image_size: Pixels on a side of what a network shall see, for folders; None lets the first image decide.
+        image_size: Pixels on a side of what a network shall see. Images in folders are stored accordingly, those of
+            other sets keep their size; that of a pack is what it was packed for. None lets the first image decide.
         on_progress: Called with (images decoded, images to decode).
 
     Returns:
-        The splits: the same images for the same arguments, always.
+        The splits: the same images for the same arguments, always. A folder without ``train/`` has no training images.
 
     Raises:
         CourseError: If the source is unknown, not there, damaged, or has too few images.
@@ -50,12 +51,15 @@ def load(
         >>> splits.train.images.shape, len(splits.calib), len(splits.test)
         (torch.Size([400, 1, 8, 8]), 239, 599)
     """
-    pools = _open(source, download)
-    _check(pools)
-    if image_size is not None and isinstance(pools.train.images, Tensor):
-        raise CourseError(f"--image-size is for folders of images; those of {source} keep their size")
-    train, calib = carve(pools.train.labels, len(pools.class_names), limit)
-    return read_splits(pools, train, calib, image_size, skip_unreadable, on_progress)
+    opened = open_source(source, download)
+    test = torch.arange(len(opened.test.labels))
+    if not len(opened.train.labels):  # nothing can be trained: half of the images fit temperatures, half are test
+        rows = {"train": (opened.test, test[:0]), "calib": (opened.test, test[::2]), "test": (opened.test, test[1::2])}
+        note = f"{opened.name} has no train/: half of its {len(test):,} images are calib, half test."
+        return read_splits(replace(opened, notes=(*opened.notes, note)), rows, image_size, skip_unreadable, on_progress)
+    train, calib = carve(opened.train.labels, len(opened.class_names), limit)
+    chosen = {"train": (opened.train, train), "calib": (opened.train, calib), "test": (opened.test, test)}
+    return read_splits(opened, chosen, image_size, skip_unreadable, on_progress)
 
 
 def count(source: str) -> tuple[int, int]:
@@ -68,10 +72,11 @@ def count(source: str) -> tuple[int, int]:
         >>> count("digits")
         (959, 10)
     """
-    pools = _open(source, download=False)
-    _check(pools)
-    train, _ = carve(pools.train.labels, len(pools.class_names), None)
-    return len(train), len(pools.class_names)
+    opened = open_source(source, download=False)
+    if not len(opened.train.labels):
+        raise CourseError(f"{source} has no training images: it is for measuring networks that come with weights")
+    train, _ = carve(opened.train.labels, len(opened.class_names), None)
+    return len(train), len(opened.class_names)
 
 
 def found() -> dict[str, str | None]:
@@ -89,36 +94,3 @@ def remedy(name: str) -> str:
         '`course run --data cifar10 --download` gets it'
     """
     return GET[name]
-
-
-def _open(source: str, download: bool) -> Source:
-    if source in READERS:
-        return READERS[source](download)
-    if source in folder_names():
-        return list_folder(data_folder() / source)
-    path = Path(source).expanduser()
-    if source and path.is_dir():
-        return list_folder(path)
-    if path.name != source:  # written as a path
-        raise CourseError(f"there is no folder {source}: give one with train/ and test/ or val/, or a named data set")
-    raise unknown("data", source, [*READERS, *folder_names()])
-
-
-def _check(source: Source) -> None:
-    num_classes = len(source.class_names)
-    for name, pool in (("training", source.train), ("test", source.test)):
-        if len(pool.images) != len(pool.labels):
-            raise CourseError(f"{source.name} has {len(pool.images)} {name} images, but {len(pool.labels)} labels")
-        outside = pool.labels[(pool.labels < 0) | (pool.labels >= num_classes)]
-        if len(outside):
-            raise CourseError(
-                f"{source.name}: {len(outside)} {name} labels are outside 0..{num_classes - 1}, the first is "
-                f"{int(outside[0])}: get the data again"
-            )
-    counts = source.train.labels.bincount(minlength=num_classes)
-    if int(counts.min()) < 2:
-        name = source.class_names[int(counts.argmin())]
-        raise CourseError(
-            f"{source.name}: class {name} has {int(counts.min())} training image; at least 2 are needed, one to train "
-            "and one to calibrate"
-        )

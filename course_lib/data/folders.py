@@ -21,7 +21,8 @@ def list_folder(root: Path) -> Source:
     """List the images of a folder; none is opened.
 
     Args:
-        root: Has ``train/``, and ``test/`` or ``val/``. Of these two, ``test/`` is preferred.
+        root: Has ``train/``, and ``test/`` or ``val/``. Of these two, ``test/`` is preferred. Without ``train/``, its
+            training pool is empty.
 
     Returns:
         The images in the order of their paths, the folder's name and its classes.
@@ -30,18 +31,18 @@ def list_folder(root: Path) -> Source:
         CourseError: If something is missing or empty, or the splits have different classes.
     """
     held_out = next((name for name in ("test", "val") if (root / name).is_dir()), None)
-    if not (root / "train").is_dir():
-        raise CourseError(f"{root} has no folder train/: {LAYOUT}")
     if held_out is None:
-        raise CourseError(f"{root} has neither test/ nor val/: {LAYOUT}")
-    class_names = _class_names(root / "train")
+        lacks = "neither test/ nor val/" if (root / "train").is_dir() else "no folder train/, test/ or val/"
+        raise CourseError(f"{root} has {lacks}: {LAYOUT}")
+    named_by = "train" if (root / "train").is_dir() else held_out
+    class_names = _class_names(root / named_by)
     if len(class_names) < 2:
-        raise CourseError(f"{root / 'train'} has {len(class_names)} class folders, at least 2 are needed: {LAYOUT}")
+        raise CourseError(f"{root / named_by} has {len(class_names)} class folders, at least 2 are needed: {LAYOUT}")
     _check_same(class_names, _class_names(root / held_out), root, held_out)
     both = held_out == "test" and (root / "val").is_dir()
     return Source(
         name=root.resolve().name,
-        train=_pool(root, "train", class_names),
+        train=_pool(root, "train", class_names) if named_by == "train" else Pool((), torch.zeros(0, dtype=torch.int64)),
         test=_pool(root, held_out, class_names),
         class_names=tuple(class_names),
         root=str(root),

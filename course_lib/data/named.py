@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from course_lib.data.folders import list_folder
+from course_lib.data.packs import is_source, open_folder
 from course_lib.data.records import Pool, Source
 from course_lib.data.splitting import balanced_order
 from course_lib.errors import CourseError
@@ -132,11 +132,11 @@ def read_cifar(name: str, download: bool) -> Source:
 
 
 def read_imagenet(download: bool) -> Source:
-    """ImageNet from a folder with ``train/`` and ``val/``."""
+    """ImageNet from a folder with ``train/`` and ``val/``, or from a pack of it."""
     folder = find("imagenet")
     if folder is None:
         raise _missing("imagenet")
-    return list_folder(folder)
+    return open_folder(folder)
 
 
 READERS: dict[str, Callable[[bool], Source]] = {
@@ -166,11 +166,11 @@ def find(name: str) -> Path | None:
 
 
 def folder_names() -> list[str]:
-    """Folders in the data folder that have a ``train/``, each a data set under its own name."""
+    """Folders in the data folder that have a ``train/`` or are packs, each a data set under its own name."""
     folder = data_folder()
     if not folder.is_dir():
         return []
-    return sorted(entry.name for entry in folder.iterdir() if (entry / "train").is_dir() and entry.name not in READERS)
+    return sorted(entry.name for entry in folder.iterdir() if is_source(entry) and entry.name not in READERS)
 
 
 def _missing(name: str) -> CourseError:

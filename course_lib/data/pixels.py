@@ -1,4 +1,4 @@
-"""pixels: the chosen images of a source, in memory where they fit, else decoded batch by batch.
+"""pixels: the chosen images of a source, in memory where they fit, else read or decoded batch by batch.
 
 Small images keep their size. Large ones are stored at 8/7 of what a network sees, 256 pixels for 224, so that there is
 room for a crop.
@@ -15,8 +15,10 @@ from torch import Tensor
 from course_lib.data.records import Pool, Source, Split, Splits
 from course_lib.decode import EncodedImages, decode_all, kind, unreadable
 from course_lib.errors import CourseError
+from course_lib.packed import PackedImages
 
 IN_MEMORY_BYTES = 4 * 2**30
+BATCH = 256  # images between two reports of progress
 KEPT = 64  # pixels; a first image with at most so many on its short side keeps its size
 PADDED = 96  # pixels; up to here the view of a network pads its crops, above it they need room
 STORED = 256  # pixels; the usual size of larger images
@@ -25,8 +27,7 @@ Chosen = dict[str, tuple[Pool, Tensor]]  # of each split, its pool and the place
 
 def read_splits(
     source: Source,
-    train: Tensor,
-    calib: Tensor,
+    chosen: Chosen,
     image_size: int | None,
     skip_unreadable: bool,
     on_progress: Callable[[int, int], None] | None,
@@ -35,22 +36,24 @@ def read_splits(
 
     Args:
         source: As it was found.
-        train: (N,) int64. Places in its training pool.
-        calib: Likewise.
-        image_size: See ``load``; folders only.
+        chosen: For each split, the pool that its images are in, and their places there.
+        image_size: See ``load``; folders and packs only.
         skip_unreadable: See ``load``.
         on_progress: See ``load``.
 
     Returns:
-        The splits; of the test pool, all images.
+        The splits.
 
     Raises:
-        CourseError: If an image is unreadable and not to be skipped, or all that train a class are.
+        CourseError: If an image is unreadable and not to be skipped, or all that train a class are, or a pack has
+            images of another size.
     """
-    test = torch.arange(len(source.test.labels))
-    chosen = {"train": (source.train, train), "calib": (source.train, calib), "test": (source.test, test)}
     skipped: list[str] = []
-    if not source.root:
+    if isinstance(source.test.images, PackedImages):
+        chosen, skipped = _without_gaps(source, chosen), list(source.test.images.pack.skipped)
+        _check_size(source.test.images, image_size)
+        splits = _read_packed(chosen, on_progress)
+    elif not source.root:
         splits = {name: _in_memory(name, pool.pixels()[rows], pool, rows) for name, (pool, rows) in chosen.items()}
     else:
         if skip_unreadable:
@@ -92,11 +95,59 @@ def _without_unreadable(source: Source, chosen: Chosen) -> tuple[Chosen, list[st
         bad = set(unreadable(paths))
         skipped += sorted(str(path.relative_to(source.root)) for path in bad)
         kept[name] = pool, rows[torch.tensor([path not in bad for path in paths], dtype=torch.bool)]
-        lost = set(pool.labels[rows].tolist()) - set(pool.labels[kept[name][1]].tolist())
-        if lost and (name == "train" or not len(kept[name][1])):
+    _check_classes(source, chosen, kept)
+    return kept, skipped
+
+
+def _without_gaps(source: Source, chosen: Chosen) -> Chosen:
+    """Drop the rows of a pack that hold no image."""
+    kept = {name: (pool, rows[pool.packed().present()[rows]]) for name, (pool, rows) in chosen.items()}
+    _check_classes(source, chosen, kept)
+    return kept
+
+
+def _check_classes(source: Source, chosen: Chosen, kept: Chosen) -> None:
+    for name, (pool, rows) in chosen.items():
+        left = kept[name][1]
+        lost = set(pool.labels[rows].tolist()) - set(pool.labels[left].tolist())
+        if lost and (name == "train" or not len(left)):
             class_name = source.class_names[min(lost)]
             raise CourseError(f"{source.root}: no {name} image of class {class_name} can be read: mend some")
-    return kept, skipped
+
+
+def _check_size(images: PackedImages, image_size: int | None) -> None:
+    size = images.pack.size
+    wanted = stored_size(size, image_size)
+    if image_size is not None and wanted != size:
+        raise CourseError(
+            f"--image-size {image_size} needs images stored with {wanted} pixels, but {images.root} has {size}: leave "
+            f"the option out, or pack again elsewhere with --size {wanted}"
+        )
+
+
+def _read_packed(chosen: Chosen, on_progress: Callable[[int, int], None] | None) -> dict[str, Split]:
+    images = {name: pool.packed().select(rows) for name, (pool, rows) in chosen.items()}
+    total = sum(map(len, images.values()))
+    if sum(math.prod(part.shape) for part in images.values()) > IN_MEMORY_BYTES:
+        return {name: _on_disk(name, images[name], *chosen[name]) for name in chosen}
+    splits, done = {}, 0
+    for name, part in images.items():
+        pixels = torch.empty(part.shape, dtype=torch.uint8)
+        for start in range(0, len(part), BATCH):
+            pixels[start : start + BATCH] = part[start : start + BATCH]
+            if on_progress is not None:
+                on_progress(done + min(start + BATCH, len(part)), total)
+        done += len(part)
+        splits[name] = _in_memory(name, pixels, *chosen[name])
+    return splits
+
+
+def _on_disk(name: str, images: PackedImages, pool: Pool, rows: Tensor) -> Split:
+    labels = pool.labels[rows]
+    content = hashlib.sha256(f"{images.shape} {images.pack.kind} ".encode())
+    for values in (images.checksums(), labels):
+        content.update(values.numpy().astype("<i8").tobytes())
+    return Split(name, images, labels, rows, content.hexdigest()[:16])
 
 
 def _read_files(
@@ -106,7 +157,7 @@ def _read_files(
     on_progress: Callable[[int, int], None] | None,
 ) -> dict[str, Split]:
     paths = {name: _paths(source, pool, rows) for name, (pool, rows) in chosen.items()}
-    short_side, channels = kind(paths["train"][0])
+    short_side, channels = kind(next(path for part in paths.values() for path in part))
     size = stored_size(short_side, image_size)
     total = sum(map(len, paths.values()))
     if total * channels * size**2 > IN_MEMORY_BYTES:

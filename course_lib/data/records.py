@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from course_lib.decode import EncodedImages
+from course_lib.packed import PackedImages
 
 
 @dataclass(frozen=True)
@@ -15,7 +16,7 @@ class Split:
 
     Attributes:
         name: ``"train"`` fits weights, ``"calib"`` fits temperatures and chooses anything, ``"test"`` is read once.
-        images: (N, C, H, W) uint8, all in memory or decoded when rows are asked for.
+        images: (N, C, H, W) uint8, all in memory, or read from the disk when rows are asked for.
         labels: (N,) int64 in 0..K-1.
         indices: (N,) int64, ascending. Places in the source's pool: ``train`` and ``calib`` share one, in which their
             places differ, ``test`` has its own.
@@ -23,7 +24,7 @@ class Split:
     """
 
     name: str
-    images: Tensor | EncodedImages
+    images: Tensor | EncodedImages | PackedImages
     labels: Tensor
     indices: Tensor
     fingerprint: str
@@ -77,23 +78,30 @@ class Pool:
     """All that a source offers for training, or for testing, before anything is chosen.
 
     Attributes:
-        images: (N, C, H, W) uint8, or the paths of N files in a stable order (below ``Source.root``).
+        images: (N, C, H, W) uint8, in memory or in a pack, or the paths of N files in a stable order (below
+            ``Source.root``).
         labels: (N,) int64.
     """
 
-    images: Tensor | tuple[str, ...]
+    images: Tensor | PackedImages | tuple[str, ...]
     labels: Tensor
 
     def pixels(self) -> Tensor:
         """(N, C, H, W) uint8 of a pool in memory."""
         if not isinstance(self.images, Tensor):
-            raise TypeError("this pool holds paths, not pixels")
+            raise TypeError("this pool is not in memory")
         return self.images
 
     def files(self) -> tuple[str, ...]:
         """N paths of a pool on the disk."""
-        if isinstance(self.images, Tensor):
-            raise TypeError("this pool holds pixels, not paths")
+        if not isinstance(self.images, tuple):
+            raise TypeError("this pool holds no paths")
+        return self.images
+
+    def packed(self) -> PackedImages:
+        """The rows of a pool in a pack."""
+        if not isinstance(self.images, PackedImages):
+            raise TypeError("this pool is not in a pack")
         return self.images
 
 
@@ -106,7 +114,7 @@ class Source:
         train: Images to train and to calibrate on.
         test: Images to test on.
         class_names: K names.
-        root: The folder that the paths in the pools start from; empty for images in memory.
+        root: The folder that the paths in the pools start from, or the pack is; empty for images in memory.
         notes: See ``Splits``.
     """
 

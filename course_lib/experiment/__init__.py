@@ -5,7 +5,7 @@ finished model is the file ``models/<model>.safetensors``; it is written last, s
 again or continued from ``state/``, and ends with the same bits. All tables are rebuilt from finished models.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +13,8 @@ import torch
 from rich.console import Console
 
 from course_lib import data, ranks
-from course_lib.augment import View
+from course_lib.arms import arm_of
+from course_lib.decode import EncodedImages
 from course_lib.errors import CourseError
 from course_lib.experiment import answers
 from course_lib.experiment.folder import RunFolder
@@ -74,13 +75,16 @@ def run(
             download=download,
             on_progress=progress.reading,
         )
-        _check_batch(settings, splits, together)
+        _check_training(settings, splits, together)
+        if settings.decode == "gpu":
+            splits = _decoded_on_gpu(splits, torch_device, habits)
         _warn_about(splits, habits.console)
-        moments = channel_moments(splits.train)
+        moments = channel_moments(splits.train if len(splits.train) else splits.calib)
         roles = {"student": settings.student} | ({"teacher": settings.teacher} if settings.needs_teacher else {})
         networks = {role: network_of(name, splits, *moments, seed=0) for role, name in roles.items()}
         for name, network in zip(roles.values(), networks.values(), strict=True):
-            _try_out(network, name, splits)
+            _try_out(network, name, splits, settings)
+        _check_weights(settings, networks)
         jobs = jobs_of(settings, teacher_trains="teacher" in networks and networks["teacher"].weights != "outside")
         compiles = compiles and can_compile(torch_device, habits.warn)
         means = {"compiled": compiles, "processes": together.size}
@@ -138,24 +142,49 @@ def _ready(network: Network, device: torch.device, kept_in: Path | None, habits:
     return Asked(teacher, answers.cache_of(kept_in, described, habits))
 
 
-def _check_batch(settings: RunSettings, splits: data.Splits, together: Ranks) -> None:
+def _check_training(settings: RunSettings, splits: data.Splits, together: Ranks) -> None:
     """Refuse a batch that is larger than the training split, or that the processes cannot share."""
+    if not any(arm_of(arm).trains for arm in settings.arms):
+        return
+    if not len(splits.train):
+        raise CourseError(
+            f"{splits.source} has no training images: with --arms as_is, networks are measured as they are"
+        )
     plan = settings.plan(shift=0, flip=False)
     plan.steps(len(splits.train))
     if plan.batch_size % (plan.mixing_block * together.size):
-        least = 32 * together.size
         raise CourseError(
             f"{together.size} processes cannot share a batch of {plan.batch_size} without splitting a mixing block of "
-            f"{plan.mixing_block} images: choose a --batch-size that is a multiple of {least}"
+            f"{plan.mixing_block} images: choose a --batch-size that is a multiple of {32 * together.size}"
         )
 
 
-def _try_out(network: Network, name: str, splits: data.Splits) -> None:
+def _decoded_on_gpu(splits: data.Splits, device: torch.device, habits: Habits) -> data.Splits:
+    """The same splits, with the training images decoded where they are trained on."""
+    if device.type != "cuda":
+        raise CourseError("--decode gpu needs a GPU to decode on: leave it out, or see `course doctor`")
+    if not isinstance(splits.train.images, EncodedImages):
+        habits.warn("--decode gpu changes nothing: these images are in memory or packed")
+        return splits
+    return replace(splits, train=replace(splits.train, images=replace(splits.train.images, on="cuda")))
+
+
+def _check_weights(settings: RunSettings, networks: Mapping[str, Network]) -> None:
+    """A network that is measured as it came must have come with weights."""
+    for name, network in networks.items():
+        if not all(arm_of(arm).trains for arm in settings.arms) and network.weights != "outside":
+            raise CourseError(
+                f"as_is measures networks as they came, but the {name} {network.name} has no weights for these "
+                f"{network.num_classes} classes: write NAME@DEFAULT or NAME@FILE"
+            )
+
+
+def _try_out(network: Network, name: str, splits: data.Splits, settings: RunSettings) -> None:
     """Show a network two images before any work is done; some take only images of one size."""
     stored = splits.calib.images[:2]
     try:
         with torch.inference_mode():
-            network.eval()(View.of(tuple(splits.calib.images.shape)).centre(stored))
+            network.eval()(settings.view(tuple(splits.calib.images.shape)).centre(stored))
     except (AssertionError, RuntimeError, ValueError) as error:
         shape = "x".join(map(str, stored.shape[1:]))
         reason = str(error).strip().splitlines()[0]

@@ -71,9 +71,10 @@ def jobs_of(settings: RunSettings, *, teacher_trains: bool) -> list[Job]:
     seed = TEACHER_SEED + settings.teacher_seed
     teacher = [Job("teacher", seed, None, teacher_trains, settings.teacher_mixes)] if settings.needs_teacher else []
     students = [
-        Job(arm, seed, temperature)
+        Job(arm, seed, temperature, arm_of(arm).trains)
         for seed in range(settings.seeds)
         for arm in settings.arms
+        if seed == 0 or arm_of(arm).trains
         for temperature in (settings.temperatures if arm_of(arm).softens else (None,))
     ]
     return teacher + students

@@ -60,7 +60,7 @@ class Work:
 
     def lesson(self, job: Job) -> Lesson:
         """What a job's network is taught."""
-        view = replace(View.of(tuple(self.splits.train.images.shape)), min_area=self.settings.min_area)
+        view = self.settings.view(tuple(self.splits.train.images.shape))
         return Lesson(
             model=job.label,
             train=self.splits.train,

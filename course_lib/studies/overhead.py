@@ -9,7 +9,6 @@ from dataclasses import replace
 from statistics import median
 
 from course_lib.arms import arm_of
-from course_lib.augment import View
 from course_lib.recipes import RunSettings
 from course_lib.results import Row
 from course_lib.studies.part import Part
@@ -41,7 +40,7 @@ def _students(part: Part) -> list[dict[str, str]]:
 def _work(part: Part) -> Row:
     """What an arm does, apart from any clock."""
     supervision = arm_of(part.name).supervision(T, part.settings.label_weight)
-    view = View.of(tuple(part.splits.train.images.shape))
+    view = part.settings.view(tuple(part.splits.train.images.shape))
     asked = [word for word, hears in (("mixed", supervision.hears_mixed), ("clean", supervision.hears_clean)) if hears]
     fixed = asked == ["clean"] or (asked == ["mixed"] and not arm_of(part.name).mixes)
     return {

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from course_lib import data
-from course_lib.augment import View
 from course_lib.experiment import pick_device
 from course_lib.experiment.folder import RunFolder
 from course_lib.experiment.jobs import channel_moments, network_of
@@ -68,7 +67,7 @@ class Part:
         chosen: data.Split = getattr(self.splits, split)
         n = len(chosen)
         rows = torch.arange(min(n, at_most)) * n // min(n, at_most)
-        view = View.of(tuple(chosen.images.shape))
+        view = self.settings.view(tuple(chosen.images.shape))
         return view.centre(chosen.images[rows]).to(self.device), chosen.labels[rows].to(self.device)
 
     def students(self, arm: str, temperature: float | None) -> list[str]:

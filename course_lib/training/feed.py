@@ -72,7 +72,7 @@ class Feed:
         self._lesson = lesson
         self._device = device
         self._ranks = ranks
-        self._workers = workers
+        self._workers = 0 if getattr(lesson.train.images, "on", "cpu") == "cuda" else workers  # no GPU in a fork
         self._next: tuple[int, Iterator[Tensor]] | None = None
 
     def pixels(self, step: int, order: Tensor) -> Tensor:

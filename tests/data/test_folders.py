@@ -187,7 +187,7 @@ def one_image(root):
 @pytest.mark.parametrize(
     ("harm", "said"),
     [
-        (without("train"), "colours has no folder train/"),
+        (lambda root: [shutil.rmtree(root / split) for split in ("train", "test")], "colours has no folder train/, te"),
         (without("test"), "has neither test/ nor val/"),
         (emptied("train", "green"), "train/green holds no images"),
         (emptied("test", "red"), "test/red holds no images"),
@@ -236,3 +236,20 @@ def test_real_large_photographs_are_stored_at_256(tmp_path):
     splits = data.load(str(tmp_path))
     assert splits.test.images.shape == (8, 3, 256, 256)
     assert len(splits.train) + len(splits.calib) == 32
+
+
+def test_a_folder_without_training_images_is_half_calib_and_half_test(folder):
+    whole = data.load(str(folder)).test
+    shutil.rmtree(folder / "train")
+    splits = data.load(str(folder))
+    assert len(splits.train) == 0 and splits.train.images.shape[1:] == whole.images.shape[1:]
+    assert len(splits.calib) + len(splits.test) == len(whole)
+    together = torch.cat([splits.calib.indices, splits.test.indices])
+    assert sorted(together.tolist()) == list(range(len(whole)))
+    for split in (splits.calib, splits.test):
+        assert torch.equal(split.images, whole.images[split.indices])
+        assert torch.equal(split.labels, whole.labels[split.indices])
+    assert splits.calib.index_hash != splits.test.index_hash
+    assert "has no train/" in splits.notes[-1]
+    with pytest.raises(CourseError, match="no training images"):
+        data.count(str(folder))

@@ -139,7 +139,7 @@ def test_the_data_folder_defaults_to_the_users_cache(tmp_path, monkeypatch):
 def test_found_lists_folders_too(data_folder):
     (data_folder / "flowers" / "train").mkdir(parents=True)
     (data_folder / "only-val" / "val").mkdir(parents=True)
-    assert set(data.found()) == {"digits", "fashion", "cifar10", "cifar100", "imagenet", "flowers"}
+    assert set(data.found()) == {"digits", "fashion", "cifar10", "cifar100", "imagenet", "flowers", "only-val"}
 
 
 @pytest.mark.verify

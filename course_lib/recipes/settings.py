@@ -1,10 +1,11 @@
-"""recipes: frozen settings of whole runs, each with its source and its cost."""
+"""settings: all that shapes a run."""
 
 import math
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from course_lib.arms import ARMS, arm_of
+from course_lib.augment import View
 from course_lib.epoch_plan import PlanSettings
 from course_lib.errors import CourseError, unknown
 from course_lib.losses import Supervision
@@ -27,7 +28,7 @@ class RunSettings:
         seeds: Students per arm and temperature, with seeds 0, 1, ...
         epochs: Passes over the training split, for the teacher and every student alike.
         limit: Class-balanced training images; None takes all.
-        image_size: Pixels on a side of what networks see, for folders of images; None lets the first image decide.
+        image_size: Pixels on a side of what networks see; smaller images are enlarged. None lets the data decide.
         batch_size: Images in a step.
         learning_rate: Highest learning rate, reached after the warm-up.
         weight_decay: On every weight.
@@ -37,6 +38,8 @@ class RunSettings:
         optimizer: ``sgd`` or ``adamw``.
         nesterov: Whether the momentum of SGD is Nesterov's.
         min_area: Below 1, training crops cover at least this part of an image and are resized; for large images.
+        decode: Where training images that stay on the disk are decoded: ``cpu``, in worker processes, or ``gpu``, whose
+            decoder may differ by a grey level.
         teacher_dtype: What the teacher's logits are rounded to, ``float32`` or ``float16``; see ``Lesson``.
         alpha: Lambdas come from Beta(alpha, alpha); the paper draws them uniformly, alpha = 1.
         label_weight: Weight of the (mixed) labels in distilling arms; the paper's students see none, 0.
@@ -74,6 +77,7 @@ class RunSettings:
     nesterov: bool = True
     min_area: float = 1.0
     teacher_dtype: str = "float32"
+    decode: str = "cpu"
 
     def __post_init__(self) -> None:
         """Refuse what cannot be run, before any work is done."""
@@ -95,6 +99,8 @@ class RunSettings:
             )
         if self.teacher_dtype not in ("float32", "float16"):
             raise unknown("teacher dtype", self.teacher_dtype, ("float32", "float16"))
+        if self.decode not in ("cpu", "gpu"):
+            raise unknown("place to decode", self.decode, ("cpu", "gpu"))
         self.plan(shift=0, flip=False)
         self.training()
         for temperature in self.temperatures:
@@ -102,8 +108,12 @@ class RunSettings:
 
     @property
     def needs_teacher(self) -> bool:
-        """Whether any arm distils."""
-        return any(arm_of(arm).distils for arm in self.arms)
+        """Whether any arm distils, or is measured beside its teacher."""
+        return any(arm_of(arm).distils or not arm_of(arm).trains for arm in self.arms)
+
+    def view(self, shape: tuple[int, ...]) -> View:
+        """How images stored in a shape, (N, C, H, W), are cropped for the networks."""
+        return replace(View.of(shape, self.image_size), min_area=self.min_area)
 
     def plan(self, shift: int, flip: bool) -> PlanSettings:
         """The settings of the epoch plan, for images that can be shifted and flipped so."""
@@ -140,29 +150,3 @@ class RunSettings:
             return cls(**(values | sequences))
         except (TypeError, ValueError) as error:
             raise CourseError(f"settings that `course run` did not write: {error}. Name another --out") from error
-
-
-RECIPES = {
-    # Ours: small enough for a first look, with few images, so that there is something to gain.
-    "demo": RunSettings(
-        recipe="demo",
-        data="digits",
-        teacher="cnn16",
-        student="cnn4",
-        epochs=40,
-        batch_size=64,
-        learning_rate=0.2,
-        limit=400,
-    ),
-}
-
-
-def find(name: str) -> RunSettings:
-    """The settings of a recipe.
-
-    Raises:
-        CourseError: If there is no such recipe; the message names the nearest.
-    """
-    if name not in RECIPES:
-        raise unknown("recipe", name, RECIPES)
-    return RECIPES[name]
