@@ -1,9 +1,17 @@
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from course_lib.epoch_plan import PlanSettings, draw_epoch, partial_lambdas, sample_lambdas, sample_partners
+from course_lib.epoch_plan import (
+    PlanSettings,
+    draw_epoch,
+    partial_lambdas,
+    sample_boxes,
+    sample_lambdas,
+    sample_partners,
+)
 from course_lib.errors import CourseError
 
 SETTINGS = PlanSettings(batch_size=64, shift=8, flip=True)
@@ -131,3 +139,33 @@ def test_one_lambda_per_batch_is_one_number_for_all_mixed_images_of_a_batch():
 def test_a_share_outside_its_range_is_refused():
     with pytest.raises(CourseError, match="share of mixed images"):
         PlanSettings(64, share=1.01)
+
+
+def test_boxes_fit_their_image_and_cover_what_they_should():
+    height, width, top, left = draw_epoch(PlanSettings(64, min_area=0.08), 0, 0, 64_000).box.astype(float)
+    for values in (height, width, top, left):
+        assert values.min() >= 0 and values.max() <= 1
+    assert (top + height).max() <= 1 + 1e-6 and (left + width).max() <= 1 + 1e-6
+    ratio, area = width / height, width * height
+    assert ratio.min() >= 3 / 4 - 1e-5 and ratio.max() <= 4 / 3 + 1e-5
+    assert area.min() >= 0.08 * 3 / 4 and abs(np.median(ratio) - 1) < 0.01
+    fits = (height < 1) & (width < 1) & (area < 0.5)  # boxes of less than half are never narrowed: uniform in area
+    assert abs(area[fits].mean() - 0.29) < 0.003
+
+
+def test_boxes_agree_with_those_of_torchvision_where_they_need_not_be_narrowed():
+    from torchvision.transforms import RandomResizedCrop
+
+    image = torch.empty(3, 1000, 1000)
+    drawn = np.array([RandomResizedCrop.get_params(image, (0.08, 0.4), (3 / 4, 4 / 3)) for _ in range(2000)]) / 1000
+    top, left, height, width = drawn.T
+    ours = sample_boxes(20_000, 0.08, np.random.default_rng(0)).astype(float)
+    small = ours[:, ours[0] * ours[1] < 0.4]
+    for mine, theirs in zip(small, (height, width, top, left), strict=True):
+        assert abs(mine.mean() - theirs.mean()) < 0.02 and abs(mine.std() - theirs.std()) < 0.02
+
+
+def test_a_smallest_area_changes_the_boxes_and_nothing_else():
+    plain, boxed = draw_epoch(PlanSettings(64), 0, 0, 128), draw_epoch(PlanSettings(64, min_area=0.3), 0, 0, 128)
+    assert (plain.box == 1).all() and not (boxed.box == 1).all()
+    assert all(np.array_equal(values, vars(boxed)[name]) for name, values in vars(plain).items() if name != "box")

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from rich.console import Console
 
@@ -14,6 +15,7 @@ from course_lib.errors import CourseError
 from course_lib.experiment.jobs import jobs_of
 from course_lib.models import build
 from course_lib.recipes import find
+from course_lib.training import Trainer
 
 TINY = replace(find("demo"), student="cnn2", teacher="cnn4", limit=64, epochs=2, seeds=2, temperatures=(1.0, 2.5))
 MODELS = [
@@ -230,3 +232,106 @@ def test_a_network_that_comes_with_other_classes_is_refused(finished):
     weights = finished / "models" / "teacher.safetensors"
     with pytest.raises(CourseError, match=r"10.*3|3.*10"):
         build(f"cnn4@{weights}", 3, 1, seed=0)
+
+
+def shrink_memory(monkeypatch, images):
+    """A machine on which a step fits only for fewer images."""
+    take_step = Trainer.take_step
+
+    def step(trainer):
+        if trainer.lesson.plan.batch_size >= images:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
+        take_step(trainer)
+
+    monkeypatch.setattr(Trainer, "take_step", step)
+
+
+def test_a_batch_that_does_not_fit_into_memory_is_told_with_one_that_does(tmp_path, monkeypatch):
+    shrink_memory(monkeypatch, 20)
+    with pytest.raises(CourseError) as told:
+        experiment.run(replace(TINY, batch_size=64, limit=64), tmp_path / "run")
+    assert "teacher: a batch of 64 does not fit into the memory; 16 fits: choose --batch-size 16" in str(told.value)
+    shrink_memory(monkeypatch, 2)
+    with pytest.raises(CourseError, match="choose a smaller --batch-size"):
+        experiment.run(TINY, tmp_path / "again")
+
+
+def test_other_errors_of_a_step_are_not_taken_for_a_lack_of_memory(tmp_path, monkeypatch):
+    def fails(trainer):
+        raise RuntimeError("something else")
+
+    monkeypatch.setattr(Trainer, "take_step", fails)
+    with pytest.raises(RuntimeError, match="something else"):
+        experiment.run(TINY, tmp_path / "run")
+
+
+@pytest.mark.parametrize("cache", ["off", "a folder"])
+def test_summaries_are_the_same_bytes_with_the_runs_own_cache_none_or_a_folder(finished, tmp_path, cache):
+    habits = experiment.Habits(Console(quiet=True), teacher_cache=cache if cache == "off" else tmp_path / "kept")
+    experiment.run(TINY, tmp_path / "run", habits=habits)
+    names = ["summary.csv", "metrics.jsonl", *(f"models/{model}.safetensors" for model in MODELS)]
+    assert content(finished, *names) == content(tmp_path / "run", *names)
+    assert not (finished / "teacher_cache").exists()  # a run's own is gone at its end
+    assert (tmp_path / "kept").exists() == (cache != "off")
+
+
+def test_a_kept_folder_serves_the_next_run(tmp_path):
+    console = Console(file=io.StringIO(), width=200)
+    habits = experiment.Habits(console, teacher_cache=tmp_path / "kept")
+    settings = replace(TINY, arms=("kd", "mixup_kd"))
+    experiment.run(settings, tmp_path / "first", habits=habits)
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "kept").iterdir()}
+    experiment.run(replace(settings, temperatures=(8.0,)), tmp_path / "second", habits=habits)
+    assert len(before) == 2 * 2 * 2  # views, seeds, epochs
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "kept").iterdir()} == before
+    experiment.run(replace(settings, teacher="cnn5"), tmp_path / "third", habits=habits)
+    assert "no answers of this teacher, only of 1 other" in console.file.getvalue()
+
+
+def test_half_precision_answers_change_a_student_a_little(finished, tmp_path):
+    settings = replace(TINY, arms=("kd",), temperatures=(1.0,), seeds=1, teacher_dtype="float16")
+    experiment.run(settings, tmp_path / "half")
+    full, half = (
+        files.load_tensors(folder / "predictions" / "kd-T1-seed0-test.safetensors")[0]["logits"]
+        for folder in (finished, tmp_path / "half")
+    )
+    assert not torch.equal(full, half) and float((full - half).abs().max()) < 0.02
+
+
+@pytest.mark.verify
+def test_compiled_networks_learn_the_same_up_to_rounding(finished, tmp_path):
+    experiment.run(replace(TINY, seeds=1, temperatures=(1.0,)), tmp_path / "compiled", compiles=True)
+    for model in ("teacher", "mixup_kd-T1-seed0"):
+        plain, compiled = (
+            files.load_tensors(folder / "predictions" / f"{model}-test.safetensors")[0]["logits"]
+            for folder in (finished, tmp_path / "compiled")
+        )
+        torch.testing.assert_close(plain, compiled, rtol=1e-2, atol=1e-2)
+    assert json.loads((tmp_path / "compiled" / "config.json").read_text())["environment"]["compiled"]
+
+
+def test_without_a_compiler_networks_are_not_compiled_and_one_line_says_so(tmp_path, monkeypatch):
+    def broken(function):
+        raise RuntimeError("Failed to find C compiler. Please specify via CC\nand more")
+
+    monkeypatch.setattr(torch, "compile", broken)
+    console = Console(file=io.StringIO(), width=200)
+    settings = replace(TINY, arms=("ce",), seeds=1, epochs=1)
+    experiment.run(settings, tmp_path / "run", compiles=True, habits=experiment.Habits(console))
+    said = [line for line in console.file.getvalue().splitlines() if "compile" in line]
+    assert len(said) == 1 and "Failed to find C compiler" in said[0]
+    assert not json.loads((tmp_path / "run" / "config.json").read_text())["environment"]["compiled"]
+
+
+def test_networks_with_weights_are_measured_as_they_came(tmp_path):
+    network = build("cnn4", 10, 1, seed=5)
+    files.save_tensors(tmp_path / "w.safetensors", network.state_dict(), {})
+    name = f"cnn4@{tmp_path / 'w.safetensors'}"
+    settings = replace(TINY, arms=("as_is",), teacher=name, student=name, teacher_unseen=True)
+    experiment.run(settings, tmp_path / "run")
+    table = rows(tmp_path / "run")
+    assert [row["model"] for row in table[::4]] == ["teacher", "as_is-seed0"]
+    saved = files.load_tensors(tmp_path / "run" / "models" / "as_is-seed0.safetensors")[0]
+    assert all(torch.equal(saved[name], value) for name, value in network.state_dict().items())
+    with pytest.raises(CourseError, match="the student cnn2 has no weights"):
+        experiment.run(replace(settings, student="cnn2"), tmp_path / "other")

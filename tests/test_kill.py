@@ -15,13 +15,13 @@ RUN = [
 ]
 
 
-def killed_until_done(folder, kills, rng):
+def killed_until_done(folder, kills, rng, options=()):
     """Kill the run at random moments of its work; then let it end. Returns how many kills hit it at work."""
     hits = 0
     for attempt in range(kills):
         started = (folder / "config.json").exists()
         process = subprocess.Popen(
-            [*RUN, "--out", folder, *(["--resume"] if started else [])], stdout=subprocess.DEVNULL
+            [*RUN, *options, "--out", folder, *(["--resume"] if started else [])], stdout=subprocess.DEVNULL
         )
         try:
             while process.poll() is None and not (folder / "config.json").exists():
@@ -30,7 +30,7 @@ def killed_until_done(folder, kills, rng):
         except subprocess.TimeoutExpired:
             os.kill(process.pid, signal.SIGKILL)
             hits += process.wait() == -signal.SIGKILL
-    subprocess.run([*RUN, "--out", folder, "--resume"], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([*RUN, *options, "--out", folder, "--resume"], check=True, stdout=subprocess.DEVNULL)
     return hits
 
 
@@ -47,6 +47,19 @@ def test_a_killed_run_ends_with_the_same_bits(tmp_path, kills):
     assert hits >= kills // 2
     assert results(tmp_path / "killed") == results(tmp_path / "whole")
     assert not list((tmp_path / "killed" / "state").glob("*.safetensors"))
+
+
+@pytest.mark.parametrize("kills", [pytest.param(3, marks=pytest.mark.verify), pytest.param(20, marks=pytest.mark.soak)])
+def test_a_killed_run_with_a_teacher_cache_ends_with_the_bits_of_one_without(tmp_path, kills):
+    more = ["--temperature", "4", "--temperature", "1"]
+    whole = [*RUN, *more, "--teacher-cache", "off", "--out", tmp_path / "whole"]
+    subprocess.run(whole, check=True, stdout=subprocess.DEVNULL)
+    options = [*more, "--teacher-cache", tmp_path / "kept"]
+    hits = killed_until_done(tmp_path / "killed", kills, random.Random(kills), options)
+    print(f"{hits} of {kills} kills hit the run at work")
+    assert hits >= kills // 2
+    assert results(tmp_path / "killed") == results(tmp_path / "whole")
+    assert len(list((tmp_path / "kept").glob("*.safetensors"))) == 2 * 12  # views x epochs; a broken one is asked again
 
 
 @pytest.mark.verify

@@ -9,6 +9,7 @@ from course_lib import files
 from course_lib.augment import View
 from course_lib.data import Split
 from course_lib.epoch_plan import PlanSettings, draw_epoch
+from course_lib.errors import CourseError
 from course_lib.losses import Supervision
 from course_lib.mixup import mix, mix_labels
 from course_lib.training import Lesson, Trainer, TrainingSettings, frozen
@@ -196,6 +197,71 @@ def test_images_on_disk_train_like_images_in_memory():
     lesson = replace(LESSON, train=replace(LESSON.train, images=OnDisk()))
     Trainer(on_disk, lesson, CPU, frozen(small_network(9))).run()
     assert same_bits(in_memory, on_disk)
+
+
+class Files:
+    """Images that are read a batch at a time, by whoever asks."""
+
+    shape = tuple(LESSON.train.images.shape)
+
+    def __len__(self):
+        return len(LESSON.train.images)
+
+    def __getitem__(self, rows):
+        return LESSON.train.images[rows]
+
+
+@pytest.mark.parametrize("workers", [0, 1, 2])
+def test_the_number_of_processes_that_read_changes_no_bit(workers):
+    in_memory, on_disk = small_network(1), small_network(1)
+    Trainer(in_memory, LESSON, CPU, frozen(small_network(9))).run()
+    lesson = replace(LESSON, train=replace(LESSON.train, images=Files()))
+    Trainer(on_disk, lesson, CPU, frozen(small_network(9)), workers=workers).run()
+    assert same_bits(in_memory, on_disk)
+
+
+def test_a_training_from_the_disk_resumes_within_an_epoch(tmp_path):
+    lesson = replace(LESSON, train=replace(LESSON.train, images=Files()))
+    whole = Trainer(small_network(1), lesson, CPU, frozen(small_network(9)), workers=1)
+    whole.run()
+    broken = Trainer(small_network(1), lesson, CPU, frozen(small_network(9)), workers=2)
+    with pytest.raises(Stop):
+        broken.run(lambda trainer: (_ for _ in ()).throw(Stop) if trainer.step == 6 else None)
+    resumed = Trainer(small_network(2), lesson, CPU, frozen(small_network(9)))
+    resumed.restore(*broken.state())
+    resumed.run()
+    assert same_bits(whole.network, resumed.network)
+
+
+def test_a_worker_that_cannot_read_an_image_ends_the_training_with_its_message():
+    class Damaged(Files):
+        def __getitem__(self, rows):
+            raise CourseError("cannot read the image some/where.jpg")
+
+    lesson = replace(LESSON, train=replace(LESSON.train, images=Damaged()))
+    with pytest.raises(CourseError, match=r"^cannot read the image some/where\.jpg$"):
+        Trainer(small_network(1), lesson, CPU, frozen(small_network(9)), workers=1).run()
+
+
+@pytest.mark.parametrize("at", [1, 6, 11])
+def test_a_training_by_adamw_resumes_with_the_same_bits(at):
+    lesson = replace(LESSON, settings=replace(LESSON.settings, optimizer="adamw", learning_rate=1e-3))
+    whole = Trainer(small_network(1), lesson, CPU, frozen(small_network(9)))
+    whole.run()
+    broken = Trainer(small_network(1), lesson, CPU, frozen(small_network(9)))
+    with pytest.raises(Stop):
+        broken.run(lambda trainer: (_ for _ in ()).throw(Stop) if trainer.step == at else None)
+    resumed = Trainer(small_network(2), lesson, CPU, frozen(small_network(9)))
+    resumed.restore(*broken.state())
+    resumed.run()
+    assert same_bits(whole.network, resumed.network)
+
+
+def test_a_schedule_of_steps_falls_tenfold_at_each_milestone_and_a_linear_one_in_a_line():
+    steps = TrainingSettings(1, 1.0, warmup_share=0.0, schedule="steps", milestones=(0.5, 0.75))
+    assert [steps.rate_at(step, 8) for step in range(8)] == pytest.approx([1, 1, 1, 1, 0.1, 0.1, 0.01, 0.01])
+    line = TrainingSettings(1, 1.0, warmup_share=0.2, schedule="linear")
+    assert [line.rate_at(step, 10) for step in range(10)] == pytest.approx([0.5, 1, *(1 - k / 8 for k in range(8))])
 
 
 class Constant(nn.Module):

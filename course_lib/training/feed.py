@@ -13,20 +13,24 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from course_lib.epoch_plan import draw_epoch
+from course_lib.errors import CourseError
 from course_lib.ranks import Ranks
 from course_lib.training.lesson import Lesson
 
 AHEAD = 2  # batches that each worker prepares beyond the one that is asked for
 
 
-class _Stored(Dataset[Tensor]):
-    """Stored images that are read a batch at a time."""
+class _Stored(Dataset[Tensor | CourseError]):
+    """Stored images that are read a batch at a time; what the user can mend comes back as it is, not as a trace."""
 
     def __init__(self, images: object):
         self.images = images
 
-    def __getitems__(self, rows: list[int]) -> Tensor:
-        return self.images[torch.tensor(rows, dtype=torch.int64)]  # type: ignore[index]
+    def __getitems__(self, rows: list[int]) -> Tensor | CourseError:
+        try:
+            return self.images[torch.tensor(rows, dtype=torch.int64)]  # type: ignore[index]
+        except CourseError as error:
+            return error
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,7 @@ class _Rows:
             epoch, skipped = epoch + 1, 0
 
 
-def _as_they_are(pixels: Tensor) -> Tensor:
+def _as_they_are(pixels: Tensor | CourseError) -> Tensor | CourseError:
     return pixels
 
 
@@ -73,7 +77,7 @@ class Feed:
         self._device = device
         self._ranks = ranks
         self._workers = 0 if getattr(lesson.train.images, "on", "cpu") == "cuda" else workers  # no GPU in a fork
-        self._next: tuple[int, Iterator[Tensor]] | None = None
+        self._next: tuple[int, Iterator[Tensor | CourseError]] | None = None
 
     def pixels(self, step: int, order: Tensor) -> Tensor:
         """Stored images of a step.
@@ -91,10 +95,12 @@ class Feed:
         if self._next is None or self._next[0] != step:
             self._next = step, iter(self._loader(step, images))
         pixels = next(self._next[1])
+        if isinstance(pixels, CourseError):
+            raise pixels
         self._next = step + 1, self._next[1]
         return pixels.to(self._device, non_blocking=True)
 
-    def _loader(self, step: int, images: object) -> DataLoader[Tensor]:
+    def _loader(self, step: int, images: object) -> DataLoader[Tensor | CourseError]:
         rows: Sequence[list[int]] = _Rows(self._lesson, self._ranks, step)  # pyright: ignore[reportAssignmentType]
         return DataLoader(
             _Stored(images),
