@@ -26,7 +26,7 @@ def numbers_of(text):
 
 def test_the_readme_is_short_and_names_every_command():
     assert len(README.splitlines()) < 120
-    for command in ("run", "report", "calibration", "doctor", "study", "claims"):
+    for command in ("run", "report", "calibration", "doctor", "study", "claims", "recipes", "bench", "data pack"):
         assert f"course {command}" in README
 
 
@@ -68,7 +68,7 @@ def workplace(tmp_path):
 
 @pytest.mark.verify
 def test_every_command_of_the_readme_works(workplace):
-    assert len(COMMANDS) == 9
+    assert len(COMMANDS) == 11
     for run in ("runs/demo-1", "runs/demo-2"):  # the runs that the commands speak of, made quickly
         command = [sys.executable, "-m", "course_lib", "run", *QUICK, "--out", run]
         subprocess.run(command, cwd=workplace, check=True, capture_output=True)

@@ -18,11 +18,11 @@ from rich.console import Console
 from torch import Tensor, nn
 
 from course_lib.arms import arm_of
-from course_lib.augment import View
 from course_lib.bench.clock import Call
 from course_lib.data import Splits
 from course_lib.experiment import Habits
-from course_lib.experiment.jobs import TEACHER_SEED, channel_moments, network_of
+from course_lib.experiment.jobs import TEACHER_SEED, Job, channel_moments, network_of
+from course_lib.experiment.work import lesson_of
 from course_lib.losses import Supervision
 from course_lib.models import Network
 from course_lib.models.fold import folded
@@ -71,22 +71,9 @@ class Ways:
 
     def lesson(self, arm: str) -> Lesson:
         """What an arm's student is taught, over so many epochs that timing never comes to their end."""
-        way, settings = arm_of(arm), self.settings
-        view = replace(View.of(tuple(self.splits.train.images.shape)), min_area=settings.min_area)
-        return Lesson(
-            model=arm,
-            train=self.splits.train,
-            calib=self.splits.calib,
-            view=view,
-            plan=way.plan(settings.plan(view.shift, view.flip)),
-            settings=replace(settings.training(), epochs=ENDLESS_EPOCHS),
-            supervision=way.supervision(settings.temperatures[0] if way.softens else None, settings.label_weight),
-            mixes=way.mixes,
-            cutmix=way.cutmix,
-            seed=0,
-            num_classes=len(self.splits.class_names),
-            teacher_dtype=getattr(torch, settings.teacher_dtype),
-        )
+        temperature = self.settings.temperatures[0] if arm_of(arm).softens else None
+        lesson = lesson_of(self.settings, self.splits, Job(arm, 0, temperature))
+        return replace(lesson, settings=replace(lesson.settings, epochs=ENDLESS_EPOCHS))
 
     @cached_property
     def teacher(self) -> nn.Module:

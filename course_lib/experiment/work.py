@@ -40,6 +40,25 @@ class Asked:
     cache: TeacherCache | None
 
 
+def lesson_of(settings: RunSettings, splits: data.Splits, job: Job) -> Lesson:
+    """What a job's network is taught; splits on the device that trains, where they fit."""
+    view = settings.view(tuple(splits.train.images.shape))
+    return Lesson(
+        model=job.label,
+        train=splits.train,
+        calib=splits.calib,
+        view=view,
+        plan=job.way.plan(settings.plan(view.shift, view.flip)),
+        settings=settings.training(teacher=job.arm == "teacher"),
+        supervision=job.way.supervision(job.temperature, settings.label_weight),
+        mixes=job.way.mixes,
+        cutmix=job.way.cutmix,
+        seed=job.seed,
+        num_classes=len(splits.class_names),
+        teacher_dtype=getattr(torch, settings.teacher_dtype),
+    )
+
+
 @dataclass(frozen=True)
 class Work:
     """What every job of a run shares."""
@@ -60,21 +79,7 @@ class Work:
 
     def lesson(self, job: Job) -> Lesson:
         """What a job's network is taught."""
-        view = self.settings.view(tuple(self.splits.train.images.shape))
-        return Lesson(
-            model=job.label,
-            train=self.splits.train,
-            calib=self.splits.calib,
-            view=view,
-            plan=job.way.plan(self.settings.plan(view.shift, view.flip)),
-            settings=self.settings.training(teacher=job.arm == "teacher"),
-            supervision=job.way.supervision(job.temperature, self.settings.label_weight),
-            mixes=job.way.mixes,
-            cutmix=job.way.cutmix,
-            seed=job.seed,
-            num_classes=len(self.splits.class_names),
-            teacher_dtype=getattr(torch, self.settings.teacher_dtype),
-        )
+        return lesson_of(self.settings, self.splits, job)
 
     def train(self, job: Job, network: Network, teacher: Asked | None) -> None:
         """Train one network to the end, or take it as it came, and write all that is kept of it."""

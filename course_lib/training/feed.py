@@ -100,6 +100,10 @@ class Feed:
         self._next = step + 1, self._next[1]
         return pixels.to(self._device, non_blocking=True)
 
+    def close(self) -> None:
+        """End the reading processes, if any are at work."""
+        self._next = None
+
     def _loader(self, step: int, images: object) -> DataLoader[Tensor | CourseError]:
         rows: Sequence[list[int]] = _Rows(self._lesson, self._ranks, step)  # pyright: ignore[reportAssignmentType]
         return DataLoader(

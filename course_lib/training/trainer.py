@@ -6,6 +6,7 @@ nothing waits for a result between two steps, and a GPU can replay a step as one
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -108,7 +109,7 @@ class Trainer:
     def run(self, after_step: Callable[["Trainer"], None] = lambda trainer: None) -> None:
         """Train to the end; ``after_step`` is called between steps and may save, show or raise."""
         self.network.train()
-        with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
+        with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []), closing(self._feed):
             while self.step < self.lesson.total_steps:
                 self.take_step()
                 if self.step % self.lesson.steps_per_epoch == 0:
