@@ -78,8 +78,7 @@ class Ways:
     @cached_property
     def teacher(self) -> nn.Module:
         """The teacher as a run asks it: frozen, folded, laid out for the device; its weights are random."""
-        teacher = folded(frozen(self._network(self.settings.teacher, TEACHER_SEED)))
-        return teacher.to(memory_format=torch.channels_last) if self.device.type == "cuda" else teacher
+        return folded(frozen(self._network(self.settings.teacher, TEACHER_SEED)))
 
     def _network(self, name: str, seed: int) -> Network:
         return network_of(name, self.splits, *channel_moments(self.splits.train), seed=seed).to(self.device)

@@ -134,8 +134,6 @@ def _open(destination: Path, config: dict, resume: bool, habits: Habits, togethe
 def _ready(network: Network, device: torch.device, kept_in: Path | None, habits: Habits, *, compiles: bool) -> Asked:
     """A trained teacher as it is asked: frozen, folded, laid out and perhaps compiled for its device."""
     teacher = folded(frozen(network))
-    if device.type == "cuda":
-        teacher = teacher.to(memory_format=torch.channels_last)
     if compiles:
         teacher.compile()
     described = answers.describe(network, device, compiles=compiles)

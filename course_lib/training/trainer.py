@@ -26,12 +26,13 @@ from course_lib.training.graph import Replayed
 from course_lib.training.lesson import Batch, Lesson
 from course_lib.training.settings import TrainingSettings
 
+LAYOUT = torch.channels_last  # of images and weights: convolutions are half again as fast, on processors too
 Teacher = TypeVar("Teacher", bound=nn.Module)
 
 
 def frozen(teacher: Teacher) -> Teacher:
-    """Put a teacher into evaluation mode and take its gradients away."""
-    return teacher.eval().requires_grad_(False)
+    """Put a teacher into evaluation mode, take its gradients away, and lay it out as training does."""
+    return teacher.eval().requires_grad_(False).to(memory_format=LAYOUT)
 
 
 class Trainer:
@@ -77,8 +78,7 @@ class Trainer:
         if teacher is not None and teacher.training:
             raise ValueError("the teacher is in training mode: pass frozen(teacher)")
         on_gpu = device.type == "cuda"
-        self.layout = torch.channels_last if on_gpu else torch.contiguous_format
-        self.network = network.to(device).to(memory_format=self.layout)
+        self.network = network.to(device).to(memory_format=LAYOUT)
         self.lesson = lesson
         self.device = device
         self.teacher = teacher
@@ -187,7 +187,7 @@ class Trainer:
         lesson = self.lesson
         plan = cast(tuple[int, DevicePlan], self._plan)[1].at(self._start + self._rows)
         stored = self._feed.pixels(self.step, plan.order)
-        clean = lesson.view.train(stored, plan).contiguous(memory_format=self.layout)
+        clean = lesson.view.train(stored, plan).contiguous(memory_format=LAYOUT)
         targets = self._one_hot.index_select(0, self._labels.index_select(0, plan.order))
         if not lesson.mixes:
             return Batch(clean, targets, clean, mix=None)
@@ -256,7 +256,7 @@ class Trainer:
         for key, value in _under("optimizer.", tensors).items():
             average, _, name = key.partition(".")
             mine = value.to(self.device, copy=True)
-            mine = mine.to(memory_format=self.layout) if mine.ndim == 4 else mine
+            mine = mine.to(memory_format=LAYOUT) if mine.ndim == 4 else mine
             self._optimizer.state[parameters[name]][average] = mine
 
 
