@@ -4,9 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 OLDEST := .venv-oldest
+BENCH := .venv-bench
 unexport PYTHONDONTWRITEBYTECODE  # without bytecode every start compiles torch again, which takes seconds
 
-.PHONY: help demo test verify soak lint results lab test-oldest lock clean
+.PHONY: help demo test verify soak lint results bench lab test-oldest lock clean
 .DEFAULT_GOAL := help
 
 help:            ## this list
@@ -41,6 +42,13 @@ lint: $(READY)   ## format, lint, types, layers
 results: $(READY) ## every study that ships, again, and docs/claims.md; about an hour on two cores
 	$(BIN)/python -m course_lib.studies.ship
 
+bench:           ## speed beside other libraries on this machine, and docs/performance.md; about six minutes on two cores
+	$(PYTHON) -m venv --clear $(BENCH)
+	$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check uv
+	$(BENCH)/bin/uv pip install --quiet --python $(BENCH)/bin/python --require-hashes -r requirements.lock
+	$(BENCH)/bin/uv pip install --quiet --python $(BENCH)/bin/python -e '.[bench]'
+	$(BENCH)/bin/python -m course_lib.bench.page
+
 lab: $(READY)    ## JupyterLab with the course installed
 	$(BIN)/jupyter lab
 
@@ -54,4 +62,4 @@ lock: $(READY)   ## pin the newest releases again
 	$(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --python-version 3.11 --extra dev pyproject.toml --upgrade -o requirements.lock
 
 clean:           ## remove environments and caches, never a run
-	rm -rf $(VENV) $(OLDEST) .pytest_cache .ruff_cache build *.egg-info
+	rm -rf $(VENV) $(OLDEST) $(BENCH) .pytest_cache .ruff_cache build *.egg-info
