@@ -34,7 +34,12 @@ from course_lib.losses import Supervision
 
 RELATIVES_SEED = 0  # of the permutations of ``+permuted``: any number, but always the same
 DIAL = (1e-3, 1e3)  # beyond, float32 holds no teacher
-_relatives = cache(wrong_relatives)
+
+
+@cache
+def _relatives(num_classes: int, device: torch.device) -> Tensor:
+    """The permutations of ``+permuted``, on a device once and for all."""
+    return wrong_relatives(num_classes, RELATIVES_SEED).to(device)
 
 
 @dataclass(frozen=True)
@@ -90,7 +95,7 @@ class Arm:
         """What the student hears of a teacher's softened logits."""
         dialled = dial_teacher(softened, self.dial)
         if self.knowledge == "permuted":
-            return permute_dark_knowledge(dialled, _relatives(dialled.shape[1], RELATIVES_SEED))
+            return permute_dark_knowledge(dialled, _relatives(dialled.shape[1], dialled.device))
         if self.knowledge == "flat":
             flat = flatten_dark_knowledge(dialled.softmax(dim=1))
             return flat.clamp_min(torch.finfo(flat.dtype).tiny).log()

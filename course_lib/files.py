@@ -83,7 +83,7 @@ def load_tensors(path: Path) -> "tuple[dict[str, Tensor], dict[str, str]]":
 
     try:
         with safe_open(path, framework="pt") as file:
-            words = json.loads((file.metadata() or {}).get(WORDS, "{}"))
+            words = dict(json.loads((file.metadata() or {}).get(WORDS, "{}")))
             return {name: file.get_tensor(name) for name in file.keys()}, words
-    except (OSError, SafetensorError) as error:
+    except (OSError, SafetensorError, ValueError, TypeError) as error:
         raise CourseError(f"cannot read {path} as safetensors: {error}") from error

@@ -42,7 +42,7 @@ def mix(batch: Tensor, lam: Tensor, partner: Tensor) -> Tensor:
     if not len(batch) == len(lam) == len(partner):
         raise ValueError(f"batch has {len(batch)} examples, lam {len(lam)}, partner {len(partner)}: they must agree")
     weight = lam.to(batch.dtype).view(-1, *[1] * (batch.ndim - 1))
-    return torch.lerp(batch.index_select(0, partner), batch, weight)  # lam * own + (1 - lam) * partner's, in one pass
+    return torch.lerp(batch, batch.index_select(0, partner), 1 - weight)  # lam own + (1 - lam) partner's, in one pass
 
 
 def mix_labels(labels: Tensor, lam: Tensor, partner: Tensor, num_classes: int) -> Tensor:

@@ -11,9 +11,10 @@ https://doi.org/10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2.
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -29,6 +30,24 @@ def slices(logits: Tensor) -> Iterator[slice]:
     """Slices of rows that together are all rows, each small enough to compute with."""
     rows = max(1, CELLS_AT_ONCE // logits.shape[1])
     return (slice(start, start + rows) for start in range(0, len(logits), rows))
+
+
+def exponentials(logits: Tensor) -> Iterator[tuple[slice, Tensor, Tensor, Tensor]]:
+    """Slices of rows with what softmax is made of, in float64.
+
+    Yields:
+        The rows; the largest logit of each, (n,); the exponentials of logits below it, (n, K), which the next step
+        overwrites; and their sums, (n,).
+    """
+    room = torch.empty(0, logits.shape[1], dtype=torch.float64, device=logits.device)
+    for rows in slices(logits):
+        part = logits[rows].detach()
+        if len(room) < len(part):
+            room = torch.empty(part.shape, dtype=torch.float64, device=logits.device)
+        scaled = room[: len(part)].copy_(part)
+        largest = scaled.amax(dim=1, keepdim=True)
+        scaled.sub_(largest).exp_()
+        yield rows, largest.squeeze(1), scaled, scaled.sum(dim=1)
 
 
 class Images(Protocol):
@@ -172,7 +191,7 @@ def collect(
     modes = {module: module.training for module in network.modules()}
     network.eval()
     try:
-        with torch.inference_mode():  # in float32 on every device: bf16 would round confidences
+        with torch.inference_mode(), _in_float32(device):
             share = ranks.share(len(images))
             parts = [
                 network(prepare(images[slice(start, min(start + batch_size, share.stop))].to(device))).float()
@@ -185,6 +204,22 @@ def collect(
     if not torch.isfinite(logits).all():
         raise CourseError(f"{model} gives NaN or infinite logits: its training diverged, lower the learning rate")
     return Predictions(logits, labels.cpu(), split, model, index_hash)
+
+
+@contextmanager
+def _in_float32(device: torch.device) -> Iterator[None]:
+    """Convolutions in full float32, which GPUs round to TF32 otherwise, and confidences with them."""
+    if device.type != "cuda":
+        yield
+        return
+    cudnn: Any = torch.backends.cudnn
+    convolutions = cudnn.conv
+    before = convolutions.fp32_precision
+    convolutions.fp32_precision = "ieee"
+    try:
+        yield
+    finally:
+        convolutions.fp32_precision = before
 
 
 def confidence_and_correct(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
@@ -202,7 +237,7 @@ def confidence_and_correct(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tens
         (tensor([0.5000], dtype=torch.float64), tensor([False]))
     """
     check_logits(logits, labels)
-    confidence = torch.cat([logits[rows].double().softmax(dim=1).amax(dim=1) for rows in slices(logits)])
+    confidence = torch.cat([1 / total for _, _, _, total in exponentials(logits)])
     return confidence, logits.argmax(dim=1) == labels
 
 

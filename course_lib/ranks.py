@@ -106,11 +106,11 @@ def joined(device: torch.device) -> Iterator[Ranks]:
     Args:
         device: Where this process trains; on a GPU, that of its local rank.
     """
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
-        yield ALONE
-        return
     if device.type == "cuda":
         torch.cuda.set_device(device)
+    if processes() == 1:
+        yield ALONE
+        return
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
         yield Ranks(cast(int, dist.get_rank()), dist.get_world_size())
@@ -120,4 +120,9 @@ def joined(device: torch.device) -> Iterator[Ranks]:
 
 def is_first() -> bool:
     """Whether this process is the one that prints and writes, before or after it has joined the others."""
-    return os.environ.get("RANK", "0") == "0"
+    return processes() == 1 or os.environ.get("RANK", "0") == "0"
+
+
+def processes() -> int:
+    """How many processes torchrun started."""
+    return int(os.environ.get("WORLD_SIZE", "1"))

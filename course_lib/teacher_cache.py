@@ -9,8 +9,10 @@ What is kept are all logits, not the largest few: those would be another loss. S
 "A Fast Knowledge Distillation Framework for Visual Recognition", ECCV 2022, https://arxiv.org/abs/2112.01528.
 """
 
+import errno
 import hashlib
 import json
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,9 @@ from course_lib.errors import CourseError
 from course_lib.files import load_tensors, save_tensors
 
 Question = Mapping[str, Any]  # all that the answers of an epoch depend on, as JSON
+
+
+SPARE = 2**30  # bytes that a cache leaves free for what cannot be made again
 
 
 class TeacherCache:
@@ -91,6 +96,7 @@ class TeacherCache:
             return
         path = self._path(question)
         try:
+            _check_room(self.folder, logits.nbytes)
             save_tensors(path, {"logits": logits}, {"question": self._text(question)})
         except OSError as error:
             self._writes = False
@@ -107,3 +113,10 @@ class TeacherCache:
     def _path(self, question: Question) -> Path:
         name = hashlib.sha256(self._text(question).encode()).hexdigest()[:24]
         return self.folder / f"{self._teacher}-{name}.safetensors"
+
+
+def _check_room(folder: Path, needed: int) -> None:
+    """Raise what a full disk would, before it is full: a run's own files come first."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if shutil.disk_usage(folder).free < needed + SPARE:
+        raise OSError(errno.ENOSPC, "less than 1 GB would be left on the device")

@@ -1,6 +1,7 @@
 import csv
 import io
 import json
+import os
 import shutil
 from dataclasses import replace
 
@@ -11,7 +12,9 @@ from PIL import Image
 from rich.console import Console
 
 from course_lib import experiment, files
+from course_lib.decode import EncodedImages
 from course_lib.errors import CourseError
+from course_lib.experiment.answers import describe
 from course_lib.experiment.jobs import jobs_of
 from course_lib.models import build
 from course_lib.recipes import find
@@ -335,3 +338,30 @@ def test_networks_with_weights_are_measured_as_they_came(tmp_path):
     assert all(torch.equal(saved[name], value) for name, value in network.state_dict().items())
     with pytest.raises(CourseError, match="the student cnn2 has no weights"):
         experiment.run(replace(settings, student="cnn2"), tmp_path / "other")
+
+
+@pytest.mark.parametrize("change", ["eps", "file", "network"])
+def test_a_teachers_description_holds_all_that_its_answers_depend_on(tmp_path, change):
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    images = EncodedImages((tmp_path / "a.png",), 8, 3)
+    device = torch.device("cpu")
+    network, twin = build("cnn4", 10, seed=1), build("cnn4", 10, seed=1)
+    before = describe(network, images, device, compiles=False)
+    assert describe(twin, images, device, compiles=False) == before
+    if change == "eps":
+        next(part for part in twin.modules() if isinstance(part, torch.nn.BatchNorm2d)).eps = 0.1
+    elif change == "file":
+        os.utime(tmp_path / "a.png", ns=(1, 1))
+    else:
+        twin = build("cnn4", 10, seed=2)
+    assert describe(twin, images, device, compiles=False) != before
+    assert describe(network, images, device, compiles=True) != before
+
+
+@pytest.mark.parametrize("wanted", ["", "/proc/nowhere", "a file"])
+def test_a_cache_folder_that_cannot_be_used_is_refused_before_any_work(tmp_path, monkeypatch, wanted):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a file").touch()
+    with pytest.raises(CourseError, match="--teacher-cache"):
+        experiment.run(TINY, tmp_path / "run", habits=experiment.Habits(Console(quiet=True), teacher_cache=wanted))
+    assert not (tmp_path / "run" / "models").exists()

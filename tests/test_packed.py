@@ -1,4 +1,5 @@
 import io
+import json
 import pickle
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from PIL import Image
 from safetensors.torch import load_file
 from torch.utils.data import DataLoader
 
+from course_lib import files
 from course_lib.errors import CourseError
 from course_lib.packed import Pack, PackedImages, read_pack, write_record
 from course_lib.packed.shard import NO_IMAGE, as_jpeg, write_shard
@@ -43,6 +45,12 @@ def write_pack(root, counts=(5, 5, 3), kind="raw", size=SIZE, missing=()):
 
 def opened(root, pool="train"):
     return PackedImages.of(root, read_pack(root), pool)
+
+
+@pytest.fixture
+def pack_of_ten(tmp_path):
+    write_pack(tmp_path, counts=(5, 5))
+    return tmp_path
 
 
 def test_rows_of_a_raw_pack_are_those_of_the_tensor(tmp_path):
@@ -181,3 +189,41 @@ def test_opening_a_large_pack_does_not_load_it(tmp_path):
     grown = [int(word) for word in said.stdout.split()]
     assert everything.numel() == 120_000_000
     assert max(grown) < 10_000_000, grown
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"size": 10**6}, {"size": "32"}, {"size": 0}, {"channels": 7}, {"kind": "png"}, {"images": [1, 2]},
+        {"images": {"train": -1, "test": 2}}, {"class_names": [1, 2]}, {"shard_images": 0}, {"shard_images": True},
+    ],
+)  # fmt: skip
+def test_a_record_that_no_packing_wrote_is_refused_in_one_message(pack_of_ten, change):
+    record = json.loads((pack_of_ten / "pack.json").read_text()) | change
+    (pack_of_ten / "pack.json").write_text(json.dumps(record))
+    with pytest.raises(CourseError, match=r"pack\.json .*: remove it and pack again"):
+        read_pack(pack_of_ten)
+
+
+@pytest.mark.parametrize(
+    "change", [{"images": -5}, {"images": 10**6}, {"skipped": [99_999]}, {"file": "../train-00000.safetensors"}]
+)
+def test_a_shard_that_does_not_fit_its_record_is_refused(pack_of_ten, change):
+    record = json.loads((pack_of_ten / "pack.json").read_text())
+    record["shards"][0] |= change
+    (pack_of_ten / "pack.json").write_text(json.dumps(record))
+    with pytest.raises(CourseError, match=r"does not fit|is -5|half-finished"):
+        read_pack(pack_of_ten)
+
+
+@pytest.mark.parametrize("lacking", ["labels", "images", "checksums"])
+def test_a_shard_without_one_of_its_tensors_is_refused(pack_of_ten, lacking):
+    path = sorted(pack_of_ten.glob("train-*"))[0]
+    tensors, words = files.load_tensors(path)
+    del tensors[lacking]
+    files.save_tensors(path, tensors, words)
+    record = json.loads((pack_of_ten / "pack.json").read_text())
+    record["shards"][0]["bytes"] = path.stat().st_size
+    (pack_of_ten / "pack.json").write_text(json.dumps(record))
+    with pytest.raises(CourseError, match=f"no shard of this pack .{lacking} differs"):
+        PackedImages.of(pack_of_ten, read_pack(pack_of_ten), "train")[torch.tensor([0])]

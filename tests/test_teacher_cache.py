@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 from test_training import CPU, LESSON, Spy, same_bits, small_network
+from torch import nn
 
 from course_lib import files
 from course_lib.losses import Supervision
@@ -185,3 +186,26 @@ def test_what_is_found_is_memory_mapped(tmp_path):
     with open("/proc/self/statm") as file:
         pages = int(file.read().split()[1]) - before
     assert pages * 4096 < logits.nbytes / 4
+
+
+def test_a_nearly_full_disk_is_left_to_what_cannot_be_made_again(tmp_path, warned, monkeypatch):
+    from collections import namedtuple
+
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: usage(10**12, 10**12, 10**6))
+    network, asked = train(cache(tmp_path / "new"))
+    assert asked == LESSON.total_steps and same_bits(network, train()[0])
+    assert not list((tmp_path / "new").glob("*")) and len(warned) == 1 and "less than 1 GB" in warned[0]
+
+
+def test_logits_beyond_the_range_of_half_precision_stay_finite(tmp_path):
+    class Loud(nn.Module):
+        def forward(self, images):
+            return torch.tensor([1e6, 0.0, -1e6]).expand(len(images), 3)
+
+    lesson = replace(LESSON, teacher_dtype=torch.float16)
+    trainer = Trainer(small_network(1), lesson, CPU, frozen(Loud()), cache=cache(tmp_path))
+    trainer.run()
+    kept = files.load_tensors(next(tmp_path.iterdir()))[0]["logits"]
+    assert torch.isfinite(kept).all() and kept.max() == 65504
+    assert all(torch.isfinite(value).all() for value in trainer.network.state_dict().values())

@@ -6,6 +6,7 @@
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from statistics import quantiles
 
 import torch
 from rich.console import Console
@@ -13,7 +14,7 @@ from rich.table import Table
 
 from course_lib.bench import Bench, bench
 from course_lib.bench.peers import loader, mixing, numbers, reading, step
-from course_lib.bench.peers.record import Comparison
+from course_lib.bench.peers.record import Comparison, needed
 from course_lib.experiment.record import environment_of
 from course_lib.files import write_atomically
 
@@ -56,16 +57,18 @@ def of_step(own: Bench) -> list[Comparison]:
         times = own.arms[arm]
         share = 100 * times.whole.saved_by(times.prepared)
         what = f"data{' and mixup' if arm == 'mixup_kd' else ''}: part of a {arm} step, resnet20 -> resnet8"
-        found.append(Comparison(what, share, share, share, "%", DATA_SHARE, at_least=False))
+        pairs = zip(times.prepared.durations, times.whole.durations, strict=True)
+        rounds = [100 * (1 - short / long) for short, long in pairs]
+        low, _, high = quantiles(rounds, n=4, method="inclusive")
+        found.append(Comparison(what, share, low, high, "%", DATA_SHARE, at_least=False))
     for arm, alone in (("kd", "ce"), ("mixup_kd", "mixup")):
         cached, without = own.arms[arm].cached, own.arms[alone].whole
         if cached is None:
             continue
         rounds = [ours / theirs for ours, theirs in zip(cached.durations, without.durations, strict=True)]
-        times = sorted(rounds)
+        low, middle, high = quantiles(rounds, n=4, method="inclusive")
         what = f"a {arm} step with the teacher's answers at hand, against {alone} without a teacher"
-        middle = times[len(times) // 2]
-        found.append(Comparison(what, middle, times[0], times[-1], "times", CACHED, at_least=False))
+        found.append(Comparison(what, middle, low, high, "times", CACHED, at_least=False))
     return found
 
 
@@ -91,7 +94,7 @@ def page(machine: dict, own: Bench, found: Sequence[Comparison]) -> str:
     """The document."""
     described = (
         f"{machine['processor']}, {machine['cores']} cores, {machine['threads']} threads; torch {machine['torch']}, "
-        f"Python {machine['python']}, {machine['platform']}; GPU: none"
+        f"Python {machine['python']}, {machine['platform']}; everything below ran on the processor"
     )
     lines = [
         "# How fast it is, and what limits it",
@@ -123,8 +126,8 @@ def page(machine: dict, own: Bench, found: Sequence[Comparison]) -> str:
         "|---|---|---|",
         *(f"| {line} | {NOT_MEASURED} |" for line in ON_A_GPU),
         "",
-        "No GPU was at hand. Its code paths run under tests on the processor, with functions in place of CUDA graphs;",
-        "how fast they are, nobody knows yet. `course bench --device cuda` measures them where there is one.",
+        "This page is about processors. A GPU's code paths run under tests on the processor, with functions in place",
+        "of CUDA graphs; how fast they are, nobody knows yet. `course bench --device cuda` measures them.",
         "",
     ]
     return "\n".join(lines)
@@ -159,6 +162,8 @@ def _limits(own: Bench) -> list[str]:
 def main() -> None:
     """Measure, print and write."""
     console = Console()
+    for library in ("timm.data", "torchdistill", "torchmetrics"):
+        needed(library)
     own, found = measure(lambda line: console.print(line, style="dim", highlight=False))
     console.print(table(found))
     write_atomically(PAGE, page(environment_of(torch.device("cpu")), own, found))

@@ -128,7 +128,7 @@ def step_times(
         CourseError: If a network cannot take the images, or a step does not fit in memory.
     """
     settings.plan(shift=0, flip=False).steps(len(splits.train))  # refuses a batch that is too large
-    shared = Ways(settings, splits.to(device), device)
+    shared = Ways(settings, splits.to(device), device, warn=on_progress)
     ways: dict[str, dict[str, Call]] = {}
     works: dict[str, Work] = {}
     for arm in settings.arms:

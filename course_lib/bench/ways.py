@@ -41,11 +41,13 @@ class Ways:
         settings: Networks, batch size, temperature.
         splits: The data, on the device where they fit.
         device: Where training runs.
+        warn: Told, in one line, when steps cannot be replayed as CUDA graphs.
     """
 
     settings: RunSettings
     splits: Splits
     device: torch.device
+    warn: Callable[[str], None] = lambda line: None
 
     @property
     def workers(self) -> int:
@@ -91,7 +93,7 @@ class Ways:
         cache: TeacherCache | None = None,
     ) -> Trainer:
         student = self._network(self.settings.student, seed=0).train()
-        return kind(student, lesson, self.device, teacher, cache=cache, workers=self.workers)
+        return kind(student, lesson, self.device, teacher, cache=cache, workers=self.workers, warn=self.warn)
 
 
 class _Prepared(Trainer):
@@ -111,8 +113,12 @@ class _Known(TeacherCache):
     def __init__(self) -> None:
         super().__init__(Path(), "nobody", warn=lambda line: None)
 
+        self._answers: Tensor | None = None
+
     def find(self, question: Question, shape: tuple[int, int], dtype: torch.dtype) -> Tensor:
-        return torch.randn(shape, generator=torch.Generator().manual_seed(0)).to(dtype)
+        if self._answers is None:
+            self._answers = torch.randn(shape, generator=torch.Generator().manual_seed(0)).to(dtype)
+        return self._answers
 
     def keep(self, question: Question, logits: Tensor) -> None:
         """Nothing: what nobody asked for need not be kept."""

@@ -11,9 +11,8 @@ https://arxiv.org/abs/1910.12656, definition 4.
 import torch
 from torch import Tensor
 
-from course_lib.calibration.measures import exponentials
 from course_lib.calibration.top_label import N_BINS, bin_index
-from course_lib.predictions import check_logits
+from course_lib.predictions import check_logits, exponentials
 
 
 def classwise_ece(logits: Tensor, labels: Tensor, n_bins: int = N_BINS) -> float:

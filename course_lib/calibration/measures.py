@@ -6,32 +6,13 @@ With m the largest logit of a row, e_k = exp(z_k - m) and s = sum_k e_k, one exp
     sum_k (p_k - 1[k = y])^2 = sum_k e_k^2 / s^2 - 2 e_y / s + 1
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from course_lib.calibration.top_label import N_BINS, reliability_bins
-from course_lib.predictions import check_logits, slices
-
-
-def exponentials(logits: Tensor) -> Iterator[tuple[slice, Tensor, Tensor, Tensor]]:
-    """Slices of rows with what softmax is made of, in float64.
-
-    Yields:
-        The rows; the largest logit of each, (n,); the exponentials of logits below it, (n, K), which the next step
-        overwrites; and their sums, (n,).
-    """
-    room = torch.empty(0, logits.shape[1], dtype=torch.float64, device=logits.device)
-    for rows in slices(logits):
-        part = logits[rows].detach()
-        if len(room) < len(part):
-            room = torch.empty(part.shape, dtype=torch.float64, device=logits.device)
-        scaled = room[: len(part)].copy_(part)
-        largest = scaled.amax(dim=1, keepdim=True)
-        scaled.sub_(largest).exp_()
-        yield rows, largest.squeeze(1), scaled, scaled.sum(dim=1)
+from course_lib.predictions import check_logits, exponentials
 
 
 @dataclass(frozen=True)

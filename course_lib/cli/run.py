@@ -130,8 +130,10 @@ def _run_and_report(settings: "RunSettings", destination: Path, how: dict[str, A
 
     from course_lib import experiment, ranks, report
 
-    console = Console()
-    again = f"course run --resume --out {shlex.quote(str(destination))}"
+    console = Console(quiet=not ranks.is_first())
+    many = ranks.processes()
+    command = "course" if many == 1 else f"torchrun --nproc_per_node={many} -m course_lib"
+    again = f"{command} run --resume --out {shlex.quote(str(destination))}"
     with kept_when_stopped(console, again, destination) as stop:
         experiment.run(
             settings,

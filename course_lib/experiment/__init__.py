@@ -112,7 +112,7 @@ def run(
                     if together.first:
                         folder.write_metrics(jobs)
                 if job.arm == "teacher":
-                    teacher = _ready(network, torch_device, kept_in, habits, compiles=compiles)
+                    teacher = _ready(network, on_device, torch_device, kept_in, habits, compiles=compiles)
         if not together.first:
             return
         own_teacher = "teacher" in networks and networks["teacher"].weights == "random"
@@ -131,12 +131,16 @@ def _open(destination: Path, config: dict, resume: bool, habits: Habits, togethe
     return RunFolder(destination)
 
 
-def _ready(network: Network, device: torch.device, kept_in: Path | None, habits: Habits, *, compiles: bool) -> Asked:
+def _ready(
+    network: Network, splits: data.Splits, device: torch.device, kept_in: Path | None, habits: Habits, *, compiles: bool
+) -> Asked:
     """A trained teacher as it is asked: frozen, folded, laid out and perhaps compiled for its device."""
     teacher = folded(frozen(network))
     if compiles:
         teacher.compile()
-    described = answers.describe(network, device, compiles=compiles)
+    if kept_in is None:
+        return Asked(teacher, None)
+    described = answers.describe(network, splits.train.images, device, compiles=compiles)
     return Asked(teacher, answers.cache_of(kept_in, described, habits))
 
 

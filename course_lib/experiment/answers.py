@@ -5,13 +5,16 @@ import json
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 
 import torch
 
+from course_lib.decode import EncodedImages
+from course_lib.errors import CourseError
 from course_lib.experiment.habits import Habits
 from course_lib.experiment.jobs import Job
-from course_lib.experiment.record import hash_of
+from course_lib.experiment.record import hash_of, processor_name
 from course_lib.models import Network
 from course_lib.ranks import is_first
 from course_lib.teacher_cache import TeacherCache
@@ -38,12 +41,16 @@ def kept_bytes(lessons: Iterable[tuple[Job, Lesson]]) -> int:
     return sum(sizes.values()) if len(asked) > len(sizes) else 0
 
 
-def describe(teacher: Network, device: torch.device, *, compiles: bool) -> str:
-    """16 hexadecimal digits of all that decides about a teacher's answers, apart from the images."""
+def describe(teacher: Network, images: object, device: torch.device, *, compiles: bool) -> str:
+    """16 hexadecimal digits of all that decides about a teacher's answers, apart from which images are shown."""
+    files = images.paths if isinstance(images, EncodedImages) else ()
     arithmetic = {
+        "network": repr(teacher),
         "weights": hash_of(teacher),
+        "files": [path.stat().st_mtime_ns for path in files],  # their pixels may change where their sizes do not
+        "course_lib": version("course-lib"),
         "torch": torch.__version__,
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else processor_name(),
         "threads": torch.get_num_threads() if device.type == "cpu" else None,
         "compiled": compiles,
     }
@@ -60,12 +67,25 @@ def kept(habits: Habits, run: Path, lessons: Callable[[], Iterable[tuple[Job, Le
         lessons: All that is taught.
     """
     if habits.teacher_cache not in ("auto", "off"):
-        yield Path(habits.teacher_cache)
+        yield _usable(habits.teacher_cache)
         return
     wanted = habits.teacher_cache == "auto" and 0 < kept_bytes(lessons()) <= MOST_BYTES
     yield run / OWN if wanted else None
     if is_first():
         shutil.rmtree(run / OWN, ignore_errors=True)
+
+
+def _usable(wanted: Path | str) -> Path:
+    """A folder that the user named, made if it is not there."""
+    if not str(wanted):
+        raise CourseError("--teacher-cache needs a folder, or off")
+    try:
+        Path(wanted).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CourseError(
+            f"--teacher-cache {wanted} cannot be used ({error.strerror}): name another folder, or off"
+        ) from error
+    return Path(wanted)
 
 
 def cache_of(folder: Path | None, teacher: str, habits: Habits) -> TeacherCache | None:

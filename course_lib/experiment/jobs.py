@@ -1,7 +1,9 @@
 """jobs: which networks a run trains, and how each comes to be."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from course_lib.arms import ARMS, Arm, arm_of
@@ -87,8 +89,16 @@ def channel_moments(train: Split) -> tuple[Tensor, Tensor]:
         (C,) and (C,) float32, in units of images in [0, 1].
     """
     some = train.images[:: max(1, len(train.images) // 2000)]
-    pixels = some.transpose(0, 1).flatten(1).double() / 255
-    return pixels.mean(dim=1).float(), pixels.std(dim=1).clamp_min(1e-3).float()
+    n = some.numel() // some.shape[1]
+
+    def total(of: Callable[[Tensor], Tensor]) -> Tensor:
+        """The sum over all pixels of each channel, a hundred images at a time."""
+        parts = (part.transpose(0, 1).flatten(1).double() / 255 for part in some.split(100))
+        return torch.stack([of(part).sum(dim=1) for part in parts]).sum(dim=0)
+
+    mean = total(lambda pixels: pixels) / n
+    variance = total(lambda pixels: (pixels - mean[:, None]).square()) / (n - 1)
+    return mean.float(), variance.sqrt().clamp_min(1e-3).float()
 
 
 def network_of(name: str, splits: Splits, mean: Tensor, std: Tensor, *, seed: int) -> Network:

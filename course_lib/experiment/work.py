@@ -1,7 +1,9 @@
 """work: trains the networks of a run, one after the other, and keeps what they become."""
 
 import copy
+import gc
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, replace
 from time import monotonic
 
@@ -24,7 +26,7 @@ from course_lib.teacher_cache import TeacherCache
 from course_lib.training import Lesson, Trainer
 
 CHECK_EVERY = 16  # steps between two questions to the other processes whether to save or to stop
-NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
+NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "STATUS_ALLOC_FAILED")
 
 
 @dataclass(frozen=True)
@@ -146,12 +148,14 @@ class Work:
             self.progress.advance(self.settings.batch_size)
             if not self.ranks.alone and trainer.step % CHECK_EVERY:
                 return
+            due = monotonic() - saved >= self.habits.save_every_seconds
+            if not self.ranks.any(due or self.habits.stop()):
+                return
             stopping = self.ranks.any(self.habits.stop())
-            if self.ranks.any(stopping or monotonic() - saved >= self.habits.save_every_seconds):
-                state = trainer.state()
-                if self.ranks.first:
-                    self.folder.save_state(job, state, monotonic() - started)
-                saved = monotonic()
+            state = trainer.state()
+            if self.ranks.first:
+                self.folder.save_state(job, state, monotonic() - started)
+            saved = monotonic()
             if stopping:
                 raise Interrupted
 
@@ -162,6 +166,11 @@ class Work:
         try:
             trainer.run(self._between_steps(job, started))
         except RuntimeError as error:
+            if "DataLoader worker" in str(error):
+                raise CourseError(
+                    "a process that reads images was ended, perhaps for want of memory in /dev/shm: go on with "
+                    "--resume and fewer --workers; 0 reads in this process"
+                ) from error
             if not _no_memory(error):
                 raise
             return False
@@ -172,12 +181,16 @@ class Work:
         size, block = lesson.plan.batch_size, lesson.plan.mixing_block
 
         def fits(batch_size: int) -> bool:
+            gc.collect()
             if self.device.type == "cuda":
                 torch.cuda.empty_cache()
             plan = replace(lesson.plan, batch_size=batch_size, mixing_block=min(block, batch_size))
             try:
                 smaller = replace(lesson, plan=plan)
-                self._trainer(copy.deepcopy(network), smaller, asked and replace(asked, cache=None)).take_step()
+                with closing(
+                    self._trainer(copy.deepcopy(network), smaller, asked and replace(asked, cache=None))
+                ) as tried:
+                    tried.take_step()
             except RuntimeError as error:
                 if not _no_memory(error):
                     raise

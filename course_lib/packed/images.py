@@ -123,7 +123,11 @@ class PackedImages:
 
     def _shard(self, number: int) -> OpenShard:
         if number not in self._open:
-            self._open[number] = OpenShard.of(self.root / self.shards[number].file, advice=self._advice())
+            opened = OpenShard.of(self.root / self.shards[number].file, advice=self._advice())
+            shard = self.shards[number]
+            has_pixels = self.pack.kind == "raw" and len(shard.skipped) < shard.images
+            opened.check(shard.images, self.shape[1:] if has_pixels else None, self._advice())
+            self._open[number] = opened
         return self._open[number]
 
     def _labels(self, number: int) -> np.ndarray:

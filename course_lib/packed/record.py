@@ -18,6 +18,7 @@ PackKind = Literal["raw", "jpeg"]
 RECORD = "pack.json"
 FORMAT = 1
 POOLS = ("train", "test")
+LARGEST = 2**14  # pixels on a side
 
 
 @dataclass(frozen=True)
@@ -111,9 +112,36 @@ def read_record(root: Path) -> Pack:
             )
         shards = tuple(Shard(**{**shard, "skipped": tuple(shard["skipped"])}) for shard in words.pop("shards"))
         words |= {name: tuple(words[name]) for name in ("class_names", "notes", "skipped")}
-        return Pack(**words, shards=shards)
+        pack = Pack(**words, shards=shards)
+        _check(pack)
+        return pack
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CourseError(f"cannot read {path} ({error}): remove it and pack again") from error
+
+
+def _check(pack: Pack) -> None:
+    """Raise ValueError where a record says what no packing writes."""
+    whole = {"size": pack.size, "shard_images": pack.shard_images, **pack.images}
+    for shard in pack.shards:
+        whole |= {f"images of {shard.file}": shard.images, f"bytes of {shard.file}": shard.bytes}
+    for name, number in whole.items():
+        if type(number) is not int or not 0 <= number < 2**63:
+            raise ValueError(f"{name} is {number!r}")
+    if tuple(pack.images) != POOLS or pack.kind not in ("raw", "jpeg") or pack.channels not in (1, 3):
+        raise ValueError(f"a pack of {pack.kind}, {pack.channels} channels, {list(pack.images)}")
+    if not 1 <= pack.size <= LARGEST or pack.shard_images < 1:
+        raise ValueError(f"{pack.size} pixels, {pack.shard_images} images a shard")
+    texts = (pack.source, pack.origin, *pack.class_names, *pack.notes, *pack.skipped)
+    if not all(isinstance(text, str) for text in texts):
+        raise ValueError("a name that is no text")
+    expected = {
+        f"{pool}-{number:05}.safetensors": min(pack.shard_images, n - number * pack.shard_images)
+        for pool, n in pack.images.items()
+        for number in range(-(-n // pack.shard_images))
+    }
+    for shard in pack.shards:
+        if expected.pop(shard.file, None) != shard.images or not all(0 <= row < shard.images for row in shard.skipped):
+            raise ValueError(f"shard {shard.file!r} does not fit")
 
 
 def read_pack(root: Path) -> Pack:

@@ -121,8 +121,30 @@ class OpenShard:
         try:
             with safe_open(path, framework="pt") as file:
                 return cls(path, {name: file.get_tensor(name).numpy() for name in file.keys()})
-        except (OSError, SafetensorError) as error:
+        except (OSError, SafetensorError, TypeError) as error:
             raise CourseError(f"cannot read {path} ({error}): {advice}") from error
+
+    def check(self, n: int, pixels: tuple[int, ...] | None, advice: str) -> None:
+        """Refuse tensors that are not those of a shard.
+
+        Args:
+            n: How many rows it should have.
+            pixels: (C, S, S) of each image of a raw shard; None of another.
+            advice: What to do when it is damaged.
+
+        Raises:
+            CourseError: If a tensor is missing, or has another type or shape.
+        """
+        expected = {"labels": ((n,), np.int64), "checksums": ((n,), np.int64)}
+        expected |= {"images": ((n, *pixels), np.uint8)} if pixels else {"ends": ((n,), np.int64)}
+        for name, (shape, dtype) in expected.items():
+            found = self.tensors.get(name)
+            if found is None or found.shape != shape or found.dtype != dtype:
+                raise CourseError(f"{self.path} is no shard of this pack ({name} differs): {advice}")
+        if not pixels:
+            content, ends = self.tensors.get("bytes"), self.tensors["ends"]
+            if content is None or content.dtype != np.uint8 or (np.diff(ends, prepend=0) < 0).any():
+                raise CourseError(f"{self.path} is no shard of this pack (bytes differ): {advice}")
 
     def stored(self, row: int, *, advice: str) -> np.ndarray:
         """An image as it is stored, after a look at its checksum.

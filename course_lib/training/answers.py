@@ -5,15 +5,21 @@ found, steps read them; where they were not, steps ask the teacher and fill the 
 epoch if no row is missing. Without a cache there is no table.
 """
 
+import hashlib
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict
 
 import torch
 from torch import Tensor
 
+from course_lib.epoch_plan import EpochPlan
 from course_lib.ranks import Ranks
 from course_lib.teacher_cache import Question, TeacherCache
 from course_lib.training.lesson import Lesson
+
+SHOWS = ("order", "crop_y", "crop_x", "flip", "box")  # what of a plan decides about an image,
+MIXES = {"none": (), "mixup": ("partner", "lam"), "cutmix": ("partner", "lam", "cut_y", "cut_x")}  # and its mixing
+HALF = (-65504.0, 65504.0)  # the range of float16
 
 
 class Answers:
@@ -53,16 +59,16 @@ class Answers:
         self._rows = lesson.steps_per_epoch * len(ranks.share(lesson.plan.batch_size))
         self._table: Tensor | None = None
         self._complete = False
-        self._epoch = 0
+        self._asked: Question = {}
 
-    def begin(self, epoch: int, *, whole: bool) -> None:
+    def begin(self, plan: EpochPlan, *, whole: bool) -> None:
         """A new epoch, or the rest of one, starts: look whether its answers are known."""
-        self._epoch = epoch
         self._complete = False
         if self._cache is None:
             return
+        self._asked = self._question(plan)
         shape, dtype = (self._rows, self._lesson.num_classes), self._lesson.teacher_dtype
-        known = self._cache.find(self._question(epoch), shape, dtype)
+        known = self._cache.find(self._asked, shape, dtype)
         self.found = known is not None
         self._complete = whole and not self.found
         if self._device.type == "cpu":  # read from the file itself, or written to a table of this epoch
@@ -87,7 +93,10 @@ class Answers:
             return self._table.index_select(0, rows).float()
         with torch.inference_mode():
             said = self._ask(images)
-        said = said.clone().to(self._lesson.teacher_dtype)  # a copy outside inference mode may enter a loss
+        said = said.clone()  # a copy made outside inference mode may enter a loss
+        if self._lesson.teacher_dtype == torch.float16:
+            said = said.clamp_(*HALF)
+        said = said.to(self._lesson.teacher_dtype)
         if self._table is not None:
             self._table.index_copy_(0, rows, said)
         return said.float()
@@ -95,20 +104,22 @@ class Answers:
     def end(self) -> None:
         """The epoch is over: keep its answers if all are there and nobody kept them before."""
         if self._cache is not None and self._complete and self._table is not None:
-            self._cache.keep(self._question(self._epoch), self._table)
+            self._cache.keep(self._asked, self._table)
 
-    def _question(self, epoch: int) -> Question:
-        """All that decides about the answers, beside the teacher."""
-        lesson, plan = self._lesson, self._lesson.plan
-        if self._clean:  # then the same however the student's images are mixed
-            plan = replace(plan, alpha=1.0, share=1.0, one_lambda_per_batch=False, mixing_block=plan.batch_size)
+    def _question(self, plan: EpochPlan) -> Question:
+        """All that decides about the answers, beside the teacher: the images, and what becomes of each."""
+        lesson = self._lesson
+        mixing = "none" if self._clean else lesson.mixing
+        drawn = hashlib.sha256()
+        for name in (*SHOWS, *MIXES[mixing]):  # as it was drawn: NumPy may draw otherwise one day
+            drawn.update(getattr(plan, name).tobytes())
         return {
             "images": lesson.train.index_hash,
+            "decoded": getattr(lesson.train.images, "on", "here"),
             "view": asdict(lesson.view),
-            "plan": asdict(plan),
-            "mixing": "none" if self._clean else lesson.mixing,
-            "seed": lesson.seed,
-            "epoch": epoch,
+            "plan": drawn.hexdigest(),
+            "batch_size": lesson.plan.batch_size,
+            "mixing": mixing,
             "rank": [self._ranks.rank, self._ranks.size],
             "dtype": str(lesson.teacher_dtype),
         }

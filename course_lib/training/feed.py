@@ -76,7 +76,9 @@ class Feed:
         self._lesson = lesson
         self._device = device
         self._ranks = ranks
-        self._workers = 0 if getattr(lesson.train.images, "on", "cpu") == "cuda" else workers  # no GPU in a fork
+        decodes_on_gpu = getattr(lesson.train.images, "on", "cpu") == "cuda"
+        self._workers = 0 if decodes_on_gpu else workers  # no GPU in a fork
+        self._pins = device.type == "cuda" and not decodes_on_gpu
         self._next: tuple[int, Iterator[Tensor | CourseError]] | None = None
 
     def pixels(self, step: int, order: Tensor) -> Tensor:
@@ -112,6 +114,6 @@ class Feed:
             collate_fn=_as_they_are,  # pyright: ignore[reportArgumentType]
             num_workers=self._workers,
             prefetch_factor=AHEAD if self._workers else None,
-            pin_memory=self._device.type == "cuda",
+            pin_memory=self._pins,
             generator=torch.Generator(),  # its own: the loader draws from one, though nothing here is random
         )

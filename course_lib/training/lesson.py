@@ -30,7 +30,7 @@ class Lesson:
         seed: Seeds the plan.
         num_classes: K.
         teacher_dtype: What the teacher's logits are rounded to before the student hears them. float16 halves their
-            room in a cache, and loses nothing of what a teacher says in bfloat16.
+            room in a cache; logits of a usual size that come in bfloat16 lose nothing by it.
     """
 
     model: str

@@ -7,6 +7,7 @@ nothing waits for a result between two steps, and a GPU can replay a step as one
 import json
 from collections.abc import Callable, Mapping
 from contextlib import closing
+from functools import partial
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -93,7 +94,7 @@ class Trainer:
         self._one_hot = torch.eye(lesson.num_classes, device=device)
         asked = {"mixed": lesson.supervision.hears_mixed, "clean": lesson.supervision.hears_clean}
         self._answers = {
-            view: Answers(self._ask, lesson, cache, ranks, device, clean=view == "clean")
+            view: Answers(partial(_ask, teacher, device.type), lesson, cache, ranks, device, clean=view == "clean")
             for view, hears in asked.items()
             if hears and teacher is not None
         }
@@ -104,7 +105,7 @@ class Trainer:
         self._sums: dict[str, Tensor] = {}
         if graphs is None:
             graphs = on_gpu and ranks.alone and self._feed.resident
-        self._work = Replayed(self._learn, warn) if graphs else lambda variant: self._learn()
+        self._replayed = Replayed(warn) if graphs else None
 
     def run(self, after_step: Callable[["Trainer"], None] = lambda trainer: None) -> None:
         """Train to the end; ``after_step`` is called between steps and may save, show or raise."""
@@ -123,10 +124,25 @@ class Trainer:
         generator back afterwards.
         """
         words = [self.lesson.seed, self.step] + ([] if self.ranks.alone else [self.ranks.rank])
-        torch.manual_seed(int(np.random.SeedSequence(words).generate_state(1)[0]))
+        seed = int(np.random.SeedSequence(words).generate_state(1)[0])
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed also looks for devices, which takes its time
+        if self.device.type == "cuda":
+            torch.cuda.default_generators[torch.cuda.current_device()].manual_seed(seed)
         self._place()
-        self._work(tuple(answers.found for answers in self._answers.values()))
+        if self._replayed is None:
+            self._learn()
+        else:
+            self._replayed(self._learn, tuple(answers.found for answers in self._answers.values()))
         self.step += 1
+
+    @property
+    def replays(self) -> int:
+        """How many of the steps were replayed as a CUDA graph."""
+        return 0 if self._replayed is None else self._replayed.replays
+
+    def close(self) -> None:
+        """End the processes that read images, if any are at work."""
+        self._feed.close()
 
     def batch(self) -> Batch:
         """Images and targets of this step, mixed where the lesson mixes; this process's share of them."""
@@ -161,7 +177,7 @@ class Trainer:
             plan = draw_epoch(self.lesson.plan, self.lesson.seed, epoch, len(self.lesson.train.labels))
             self._plan = epoch, DevicePlan.of(plan, self.device, instead_of=self._plan and self._plan[1])
             for answers in self._answers.values():
-                answers.begin(epoch, whole=number == 0)
+                answers.begin(plan, whole=number == 0)
         self._start.fill_(number * self.lesson.plan.batch_size)
         rate = self.lesson.settings.rate_at(self.step, self.lesson.total_steps)
         for group in self._optimizer.param_groups:
@@ -177,11 +193,6 @@ class Trainer:
         shown = {"mixed": batch.images, "clean": batch.clean}
         said = {view: answers.to(shown[view], rows) for view, answers in self._answers.items()}
         self.learn_from(batch, said.get("mixed"), said.get("clean"))
-
-    def _ask(self, images: Tensor) -> Tensor:
-        """The teacher's logits."""
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
-            return cast(nn.Module, self.teacher)(images).float()
 
     def _batch(self) -> Batch:
         lesson = self.lesson
@@ -258,6 +269,12 @@ class Trainer:
             mine = value.to(self.device, copy=True)
             mine = mine.to(memory_format=LAYOUT) if mine.ndim == 4 else mine
             self._optimizer.state[parameters[name]][average] = mine
+
+
+def _ask(teacher: nn.Module, device_type: str, images: Tensor) -> Tensor:
+    """The teacher's logits."""
+    with torch.autocast(device_type, torch.bfloat16, enabled=device_type == "cuda"):
+        return teacher(images).float()
 
 
 def _optimizer(network: nn.Module, settings: TrainingSettings, device: torch.device) -> torch.optim.Optimizer:

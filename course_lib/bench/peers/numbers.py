@@ -56,7 +56,7 @@ def _ece(logits: Tensor, labels: Tensor) -> float:
     return expected_calibration_error(*confidence_and_correct(logits, labels))
 
 
-def compare_temperature(*, problems: int = 100, rounds: int = 5) -> list[Comparison]:
+def compare_temperature(*, problems: int = 200, rounds: int = 5) -> list[Comparison]:
     """Time on one problem, and the share of drawn problems that each method solves."""
     methods = {"ours": ours, "scikit-learn": with_scikit_learn, "LBFGS": with_lbfgs}
     logits, labels = drawn(5_000, 100, seed=0)
@@ -72,6 +72,7 @@ def compare_temperature(*, problems: int = 100, rounds: int = 5) -> list[Compari
             solved[name] += abs(method(logits, labels) / right - 1) <= SOLVED
     shares = {name: 100 * count / problems for name, count in solved.items()}
     note = f"of {problems} drawn problems; " + ", ".join(f"{name} {share:.0f} %" for name, share in shares.items())
+    note += "; 50 steps of 0.01 hardly leave the 1.5 that LBFGS starts from"
     share = shares["ours"]
     return [
         ratio(
@@ -85,10 +86,19 @@ def compare_temperature(*, problems: int = 100, rounds: int = 5) -> list[Compari
 
 
 def problem(seed: int) -> tuple[Tensor, Tensor]:
-    """A drawn problem: few or many images and classes, timid to very overconfident, knowing little or much."""
+    """A drawn problem: few or many images and classes, timid to very overconfident, knowing little or much.
+
+    Every tenth is right and certain but for one image, and every tenth has logits around 10,000.
+    """
     rng = np.random.default_rng(seed)
     n, classes = int(10 ** rng.uniform(1.7, 3.7)), int(2 ** rng.uniform(1, 7))
-    return drawn(n, classes, seed, sharpness=10 ** rng.uniform(-1.5, 1.5), knowledge=rng.uniform(0.7, 3))
+    logits, labels = drawn(n, classes, seed, sharpness=10 ** rng.uniform(-1.5, 1.5), knowledge=rng.uniform(0.7, 3))
+    if seed % 10 == 1:  # one wrong answer among certain ones: the temperature hangs on it
+        logits = torch.nn.functional.one_hot(labels, classes) * 20.0
+        logits[0] = logits[0].roll(1)
+    if seed % 10 == 2:  # a common offset, which means nothing and costs digits
+        logits = logits + 1e4
+    return logits, labels
 
 
 def ours(logits: Tensor, labels: Tensor) -> float:
