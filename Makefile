@@ -42,7 +42,7 @@ lint: $(READY)   ## format, lint, types, layers
 results: $(READY) ## every study that ships, again, and docs/claims.md; about an hour on two cores
 	$(BIN)/python -m course_lib.studies.ship
 
-bench:           ## speed beside other libraries on this machine, and docs/performance.md; about six minutes on two cores
+bench:           ## speed beside other libraries on this machine, and docs/performance.md; about three minutes on two cores
 	$(PYTHON) -m venv --clear $(BENCH)
 	$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check uv
 	$(BENCH)/bin/uv pip install --quiet --python $(BENCH)/bin/python --require-hashes -r requirements.lock
