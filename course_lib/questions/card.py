@@ -1,0 +1,96 @@
+"""card: a judgement as a learner reads it: HTML in a notebook, plain text elsewhere.
+
+Nothing of a learner's is shown without being escaped.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from html import escape
+
+import numpy as np
+
+from course_lib.questions.case import Net, Rng, Sgd, Value
+from course_lib.questions.judging import Judgement
+
+SHOWN = 40  # numbers of an array that are shown whole
+COLOURS = {"passed": "#1b7837", "not yet": "#5e5e5e", "wrong": "#b35806"}  # told apart without colour by their words
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What `check` returns.
+
+    Its plain text is one number, the points, which is what nbgrader reads; its HTML is the card.
+
+    Attributes:
+        judgement: What was found.
+    """
+
+    judgement: Judgement
+
+    def __repr__(self) -> str:
+        return str(self.judgement.points)
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines())
+
+    @property
+    def status(self) -> str:
+        """``passed``, ``not yet`` for an answer that was not begun, or ``wrong``."""
+        if self.judgement.passed:
+            return "passed"
+        return "not yet" if "NotImplementedError" in self.judgement.faults[0].sentence else "wrong"
+
+    def lines(self) -> Iterator[str]:
+        """The card as plain text."""
+        question, judgement = self.judgement.question, self.judgement
+        yield f"{question.name}: {self.status}, {judgement.points} of {question.points} points"
+        if self.status == "not yet":
+            yield f"About {question.minutes} minutes. hint({question.name!r}) helps."
+        if self.status == "passed":
+            yield "All cases pass. Grading uses fresh ones of the same kinds."
+        if self.status != "wrong":
+            return
+        fault = judgement.faults[0]
+        yield fault.sentence
+        if fault.case.why:
+            yield f"In a case with {fault.case.why}:"
+        for name, value in fault.case.arguments.items():
+            yield f"  {name} = {shown(value)}"
+        if fault.expected is not None and fault.yours is not None:
+            yield f"  expected  {shown(fault.expected)}"
+            yield f"  yours     {shown(fault.yours)}"
+        if len(judgement.advice) > 1:
+            yield "Two or more known mistakes look like this:"
+        yield from judgement.advice
+        parts = ", ".join(f"{group} {'pass' if passed else 'fail'}" for group, passed in judgement.groups.items())
+        yield f"Groups of cases: {parts}."
+
+    def _repr_html_(self) -> str:
+        head, *rest = self.lines()
+        body = "".join(f"<div style='white-space:pre-wrap;font-family:monospace'>{escape(line)}</div>" for line in rest)
+        colour = COLOURS[self.status]
+        return (
+            f"<div role='status' style='border-left:4px solid {colour};padding:4px 10px;margin:4px 0'>"
+            f"<strong style='color:{colour}'>{escape(head)}</strong>{body}</div>"
+        )
+
+
+def shown(value: Value) -> str:
+    """A value in a line or a few.
+
+    Example:
+        >>> shown(np.array([0.25, 1.0])), shown(Rng(3)), shown(2.0)
+        ('[0.25 1.  ]', 'np.random.default_rng(3)', '2.0')
+    """
+    if isinstance(value, np.ndarray):
+        if value.size > SHOWN:
+            return f"an array of shape {value.shape}, {value.dtype}"
+        return np.array2string(value, precision=6, suppress_small=False, separator=" ").replace("\n", " ")
+    if isinstance(value, Rng):
+        return f"np.random.default_rng({value.seed})"
+    if isinstance(value, Net):
+        return f"a small network in {'training' if value.training else 'evaluation'} mode"
+    if isinstance(value, Sgd):
+        return f"SGD of {value.of}, learning rate {value.learning_rate}"
+    return repr(value)

@@ -1,0 +1,97 @@
+"""The graders are graded: right answers win, wrong ones lose and are named, stubs get nothing."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from course_lib.questions import ASSIGNMENTS, POINTS, find, questions_of
+from course_lib.questions.calling import call
+from course_lib.questions.judging import Judge
+
+EVERYTHING = [question for assignment in ASSIGNMENTS for question in questions_of(assignment).values()]
+each = pytest.mark.parametrize("question", EVERYTHING, ids=lambda question: question.name)
+SEEDS = range(5)  # of every run; `make graders` takes fifty
+
+
+def judged(judge, function):
+    question = judge.question
+    return judge.judge([call(function, case, question.differentiable) for case in judge.cases])
+
+
+@each
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_reference_and_every_alternative_get_all_points(question, seed):
+    judge = Judge(question, seed)
+    for function in filter(None, (question.reference, *question.alternatives)):
+        found = judged(judge, function)
+        told = [(fault.sentence, fault.case.why, fault.yours, fault.expected) for fault in found.faults]
+        assert found.points == question.points and not told, (function.__name__, told)
+
+
+@each
+@pytest.mark.parametrize("seed", SEEDS)
+def test_every_mistake_loses_points_and_is_named(question, seed):
+    judge = Judge(question, seed)
+    for mistake in question.mistakes:
+        found = judged(judge, mistake.wrong)
+        assert found.points < question.points, mistake.name
+        assert mistake.name in found.mistakes, (mistake.name, found.mistakes)
+
+
+@each
+def test_every_two_mistakes_are_told_apart(question):
+    judge = Judge(question, 0)
+    for one, other in itertools.combinations(judge.wrong, 2):
+        assert not judge._alike(judge.wrong[one], judge.wrong[other]), (one, other)
+
+
+@each
+def test_a_stub_gets_nothing(question):
+    def stub(*arguments):
+        raise NotImplementedError
+
+    found = judged(Judge(question, 0), stub)
+    assert found.points == 0 and not found.mistakes
+
+
+@each
+def test_the_same_seed_gives_the_same_cases_and_another_seed_others(question):
+    first, again, other = (question.cases(np.random.default_rng(seed)) for seed in (1, 1, 2))
+
+    def content(cases):
+        return [
+            (
+                case.group,
+                {
+                    name: value.tobytes() if isinstance(value, np.ndarray) else value
+                    for name, value in case.arguments.items()
+                },
+            )
+            for case in cases
+        ]
+
+    assert repr(content(first)) == repr(content(again)) != repr(content(other))
+
+
+@each
+def test_a_question_has_points_mistakes_alternatives_hints_and_all_groups(question):
+    assert 3 <= question.points <= 8 and question.minutes > 0
+    assert len(question.mistakes) >= 3 and len(question.alternatives) >= 2 and len(question.hints) >= 2
+    assert {case.group for case in question.cases(np.random.default_rng(0))} == {"plain", "edge", "stress", "random"}
+    assert all(mistake.source.startswith("https://") for mistake in question.mistakes)
+    assert len({mistake.name for mistake in question.mistakes}) == len(question.mistakes)
+
+
+@pytest.mark.parametrize("assignment", ASSIGNMENTS)
+def test_an_assignment_is_worth_forty_points(assignment):
+    by_hand = 4 if assignment == "ps5_mixup_distillation" else 0  # its verdict
+    assert sum(question.points for question in questions_of(assignment).values()) + by_hand == POINTS
+
+
+def test_questions_are_found_by_name_and_nearly_right_names_are_helped():
+    from course_lib.errors import CourseError
+
+    assert find("entropy").assignment == "ps1_dark_knowledge"
+    with pytest.raises(CourseError, match="did you mean entropy"):
+        find("entropie")
