@@ -46,7 +46,7 @@ def from_global_randomness(logits, temperature):
         (
             lambda logits, temperature: (logits / temperature).softmax(1)[0],
             "shape",
-            "has shape (3,), it should have (2, 3)",
+            "has shape (2,), it should have (1, 2)",
         ),
         (
             lambda logits, temperature: (logits / temperature).softmax(1).float(),
