@@ -7,7 +7,7 @@ OLDEST := .venv-oldest
 BENCH := .venv-bench
 unexport PYTHONDONTWRITEBYTECODE  # without bytecode every start compiles torch again, which takes seconds
 
-.PHONY: help demo test verify soak lint results bench lab test-oldest lock clean
+.PHONY: help demo test verify soak lint results exercises bench lab test-oldest lock clean
 .DEFAULT_GOAL := help
 
 help:            ## this list
@@ -41,6 +41,10 @@ lint: $(READY)   ## format, lint, types, layers
 
 results: $(READY) ## every study that ships, again, and docs/claims.md; about an hour on two cores
 	$(BIN)/python -m course_lib.studies.ship
+
+exercises: $(READY) ## exercises/ from solutions/, as nbgrader makes them
+	for name in $(notdir $(wildcard solutions/*)); do PATH="$(abspath $(BIN)):$$PATH" $(BIN)/nbgrader generate_assignment $$name --force || exit 1; done
+	rm -f gradebook.db
 
 bench:           ## speed beside other libraries on this machine, and docs/performance.md; about three minutes on two cores
 	$(PYTHON) -m venv --clear $(BENCH)
