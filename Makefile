@@ -7,7 +7,7 @@ OLDEST := .venv-oldest
 BENCH := .venv-bench
 unexport PYTHONDONTWRITEBYTECODE  # without bytecode every start compiles torch again, which takes seconds
 
-.PHONY: help demo test verify soak lint results exercises bench lab test-oldest lock clean
+.PHONY: help demo test verify graders soak lint results exercises bench lab test-oldest lock clean
 .DEFAULT_GOAL := help
 
 help:            ## this list
@@ -29,6 +29,9 @@ test: $(READY)   ## the tests (6 minutes at most)
 
 verify: $(READY) ## the slower tests: kills, real photographs, the README's commands
 	$(BIN)/python -m pytest -m verify
+
+graders: $(READY) ## every grader against right and wrong answers, stubs and mutants; a minute
+	$(BIN)/python -m course_lib.questions.graders
 
 soak: $(READY)   ## the longest tests: run before a release
 	$(BIN)/python -m pytest -m soak

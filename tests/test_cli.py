@@ -287,3 +287,15 @@ def test_bench_prints_json_for_a_program(command):
     assert code == 0 and not said
     assert set(json.loads(printed)["arms"]) == {"ce", "mixup", "kd", "mixup_kd"}
     assert "unknown arm" in mistake(command("bench", "--arms", "none"))
+
+
+def test_an_exercise_is_copied_once_and_never_overwritten(command, tmp_path):
+    code, printed, _ = command("start")
+    assert code == 0 and "ps1_dark_knowledge" in printed.split()
+    code, printed, _ = command("start", "ps1")
+    copy = tmp_path / "work" / "ps1_dark_knowledge" / "ps1_dark_knowledge.ipynb"
+    assert code == 0 and "jupyter lab" in printed and copy.exists()
+    copy.write_text("my answers")
+    code, printed, _ = command("start", "ps1_dark_knowledge")
+    assert code == 0 and "stays as it is" in printed and copy.read_text() == "my answers"
+    assert "did you mean ps1_dark_knowledge" in mistake(command("start", "ps1_dark_knowledg"))

@@ -7,14 +7,24 @@ import os
 import sys
 import time
 
-from course_lib.cli import bench, data, look, run, study  # each adds its commands
+from course_lib.cli import bench, data, learn, look, run, study  # each adds its commands
 from course_lib.cli.app import MISTAKE, STOPPED, app
 from course_lib.errors import CourseError
 
-__all__ = ["app", "bench", "data", "look", "main", "run", "study"]
+__all__ = ["app", "bench", "data", "learn", "look", "main", "run", "study"]
 
 
-ORDER = ("run", "recipes", "study", "claims", "report", "calibration", "bench", "doctor")  # of the list of commands
+ORDER = (
+    "start",
+    "run",
+    "recipes",
+    "study",
+    "claims",
+    "report",
+    "calibration",
+    "bench",
+    "doctor",
+)  # of the list of commands
 app.registered_commands.sort(key=lambda command: ORDER.index(getattr(command.callback, "__name__", "")))
 
 

@@ -1,13 +1,15 @@
 """The graders are graded: right answers win, wrong ones lose and are named, stubs get nothing."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from course_lib.questions import ASSIGNMENTS, POINTS, find, questions_of
+from course_lib.questions import ASSIGNMENTS, POINTS, find, graders, questions_of
 from course_lib.questions.calling import call
 from course_lib.questions.judging import Judge
+from course_lib.questions.mutants import mutants_of
 
 EVERYTHING = [question for assignment in ASSIGNMENTS for question in questions_of(assignment).values()]
 each = pytest.mark.parametrize("question", EVERYTHING, ids=lambda question: question.name)
@@ -95,3 +97,25 @@ def test_questions_are_found_by_name_and_nearly_right_names_are_helped():
     assert find("entropy").assignment == "ps1_dark_knowledge"
     with pytest.raises(CourseError, match="did you mean entropy"):
         find("entropie")
+
+
+@pytest.mark.verify
+def test_the_matrix_of_fifty_seeds_and_all_mutants_holds(capsys):
+    assert graders.main() == 0
+    printed = capsys.readouterr().out
+    assert all(question.name in printed for question in EVERYTHING) and "mutants are noticed" in printed
+
+
+def test_a_mutant_changes_one_place(tmp_path):
+    def half(x):
+        return x / 2 + 1
+
+    expected = [6 * 2 + 1, 6 / 2 - 1, 6 / -1 + 1, 6 / 2 + 0]
+    assert sorted(mutant.function(6) for mutant in mutants_of(half)) == sorted(expected)
+
+
+def test_a_grader_that_lets_a_mistake_through_is_found_out():
+    question = find("entropy")
+    tame = replace(question, cases=lambda rng: [case for case in question.cases(rng) if case.group == "random"])
+    assert any("nan_at_zero is wrong and gets all points" in line for line in graders.failures(tame, 0))
+    assert not list(graders.failures(question, 0))

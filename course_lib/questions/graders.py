@@ -1,0 +1,80 @@
+"""graders: the graders are graded, and the matrix of what they say is printed.
+
+``make graders`` calls every answer of the bank for fifty seeds: references and alternatives must get all points,
+mistakes must lose some and be named, the untouched stub gets none. Then the references are mutated.
+"""
+
+import sys
+from collections.abc import Iterator
+
+from rich.console import Console
+from rich.table import Table
+
+from course_lib.questions import ASSIGNMENTS, questions_of
+from course_lib.questions.calling import call
+from course_lib.questions.judging import Judge, Judgement
+from course_lib.questions.mutants import mutants_of
+from course_lib.questions.question import Function, Question
+
+SEEDS = 50
+KILLED = 0.95  # of all mutants, at least
+
+
+def stub(*arguments: object) -> None:
+    """What a learner finds."""
+    raise NotImplementedError
+
+
+def judged(judge: Judge, function: Function) -> Judgement:
+    """What a judge says of a function."""
+    return judge.judge([call(function, case, judge.question.differentiable) for case in judge.cases])
+
+
+def failures(question: Question, seed: int) -> Iterator[str]:
+    """What a grader gets wrong with the cases of one seed."""
+    judge = Judge(question, seed)
+    for right in (question.reference, *question.alternatives):
+        if right is not None and not (found := judged(judge, right)).passed:
+            yield f"{question.name}, seed {seed}: {right.__name__} is right and loses: {found.faults[0].sentence}"
+    for mistake in question.mistakes:
+        found = judge.judge(judge.wrong[mistake.name])
+        if found.points == question.points:
+            yield f"{question.name}, seed {seed}: {mistake.name} is wrong and gets all points"
+        if mistake.name not in found.mistakes:
+            yield f"{question.name}, seed {seed}: {mistake.name} is not named"
+    if judged(judge, stub).points:
+        yield f"{question.name}, seed {seed}: the stub gets points"
+
+
+def survivors(question: Question) -> tuple[int, list[str]]:
+    """How many mutants of the reference there are, and those that no case tells from it."""
+    if question.reference is None:
+        return 0, []
+    judge = Judge(question, seed=0)
+    mutants = list(mutants_of(question.reference))
+    return len(mutants), [mutant.what for mutant in mutants if judged(judge, mutant.function).passed]
+
+
+def main() -> int:
+    """Print the matrix; 1 if anything is not as it should be."""
+    console, wrong, mutated, alive = Console(width=120), [], 0, []
+    table = Table(title=f"Graders, {SEEDS} seeds", box=None, title_justify="left")
+    for column in ("question", "right answers", "mistakes", "mutants", "survivors"):
+        table.add_column(column, justify="left" if column in ("question", "survivors") else "right")
+    for assignment in ASSIGNMENTS:
+        for question in questions_of(assignment).values():
+            wrong += [line for seed in range(SEEDS) for line in failures(question, seed)]
+            count, left = survivors(question)
+            mutated, alive = mutated + count, alive + left
+            right = len(question.alternatives) + (question.reference is not None)
+            table.add_row(question.name, str(right), str(len(question.mistakes)), str(count), "; ".join(left) or "-")
+    console.print(table)
+    for line in wrong:
+        console.print(line, style="red", markup=False)
+    killed = 1 - len(alive) / max(1, mutated)
+    console.print(f"{mutated - len(alive)} of {mutated} mutants are noticed ({killed:.1%}).")
+    return int(bool(wrong) or killed < KILLED)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
