@@ -219,3 +219,13 @@ def test_a_picture_is_saved_whole(tmp_path):
     plots.save(picture, tmp_path / "deep" / "here.png")
     assert (tmp_path / "deep" / "here.png").read_bytes() == picture.png()
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["here.png"]
+
+
+def test_a_picture_in_a_notebook_carries_its_words():
+    from matplotlib.figure import Figure
+
+    from course_lib.plots import Picture
+
+    shown = Picture(Figure(figsize=(1, 1)), 'a "quoted" <word>')._repr_html_()
+    assert shown.startswith('<img src="data:image/png;base64,iVBOR')
+    assert 'alt="a &quot;quoted&quot; &lt;word&gt;"' in shown

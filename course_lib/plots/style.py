@@ -9,8 +9,10 @@ Deficiency", IEEE TVCG 2009, https://doi.org/10.1109/TVCG.2009.113.
 """
 
 import io
+from base64 import b64encode
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -117,6 +119,10 @@ class Picture:
             image = io.BytesIO()
             self.figure.savefig(image, format="png", metadata={"Description": self.alt, "Software": None})
         return image.getvalue()
+
+    def _repr_html_(self) -> str:
+        """The figure in a notebook, with its alt text."""
+        return f'<img src="data:image/png;base64,{b64encode(self.png()).decode()}" alt="{escape(self.alt)}">'
 
 
 def save(picture: Picture, path: Path) -> None:
