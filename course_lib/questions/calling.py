@@ -4,6 +4,7 @@ This is the only part that runs beside the learner. It knows no reference and no
 
     result, result.0, result.key    what came back; a float as an array of no dimensions
     kind                            what sort of thing it was
+    graph                           whether it can still be differentiated
     after.NAME                      an argument afterwards
     gradient.NAME                   of the sum of the result, in an argument that a loss must be differentiable in
     rng.NAME                        what a generator draws next
@@ -34,6 +35,8 @@ def network(description: Net) -> nn.Module:
     inputs, classes = weights["0.weight"].shape[1], weights["3.weight"].shape[0]
     built = nn.Sequential(nn.Linear(inputs, HIDDEN), nn.BatchNorm1d(HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, classes))
     built.load_state_dict(weights)
+    for parameter in built.parameters() if description.left_over else ():
+        parameter.grad = torch.full_like(parameter, description.left_over)
     return built.train(description.training)
 
 
@@ -58,6 +61,7 @@ def call(function: Callable[..., Any], case: Case, differentiable: Iterable[str]
             result = function(*arguments.values())
             outputs |= _written("result", result)
             outputs["kind"] = np.array(_kind(result))
+            outputs["graph"] = np.array(isinstance(result, Tensor) and result.requires_grad)
             outputs |= _gradients(result, arguments, differentiable)
     except Exception as error:  # whatever a learner's code raises
         outputs["error"] = np.array(f"{type(error).__name__}: {error}")

@@ -31,10 +31,12 @@ class Net:
     Attributes:
         weights: Its state, by name, as ``build`` in ``calling`` expects it.
         training: Whether it arrives in training mode.
+        left_over: What every gradient holds on arrival, as an earlier step has left it; 0 for no gradients.
     """
 
     weights: Mapping[str, Array]
     training: bool
+    left_over: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -111,7 +111,9 @@ class Judge:
             return False
         if "error" in mine:
             return str(mine["error"]).split(":")[0] == str(other["error"]).split(":")[0]
-        names = {name for name in (*mine, *other) if name.split(".")[0] in ("result", "gradient", "after", "global")}
+        names = {
+            name for name in (*mine, *other) if name.split(".")[0] in ("result", "gradient", "after", "global", "graph")
+        }
         return str(mine["kind"]) == str(other["kind"]) and all(
             name in mine and name in other and self._close(mine[name], other[name]) for name in names
         )
@@ -173,9 +175,9 @@ class Judge:
         """An argument that is not afterwards what it should be."""
         for name in found:
             kind, _, argument = name.partition(".")
-            if kind == "after" and not self._close(found[name], right[name]):
+            if kind == "after" and (name not in right or not self._close(found[name], right[name])):
                 sentence = f"{argument} is not as it should be afterwards."
-                return Fault(case, "changed", sentence, found[name], right[name])
+                return Fault(case, "changed", sentence, found[name], right.get(name))
         return None
 
     def _value(self, case: Case, name: str, mine: Array, right: Array, *, exact: bool) -> Fault | None:
