@@ -67,13 +67,26 @@ class Verdict:
         yield f"Groups of cases: {parts}."
 
     def _repr_html_(self) -> str:
-        head, *rest = self.lines()
-        body = "".join(f"<div style='white-space:pre-wrap;font-family:monospace'>{escape(line)}</div>" for line in rest)
-        colour = COLOURS[self.status]
-        return (
-            f"<div role='status' style='border-left:4px solid {colour};padding:4px 10px;margin:4px 0'>"
-            f"<strong style='color:{colour}'>{escape(head)}</strong>{body}</div>"
-        )
+        return html_of(self.status, "\n".join(self.lines()))
+
+
+def html_of(status: str, message: str) -> str:
+    """A card.
+
+    Args:
+        status: ``passed``, ``not yet`` or ``wrong``.
+        message: Plain text; its first line is the heading. Everything is escaped.
+
+    Returns:
+        HTML without any script.
+    """
+    head, *rest = message.split("\n")
+    body = "".join(f"<div style='white-space:pre-wrap;font-family:monospace'>{escape(line)}</div>" for line in rest)
+    colour = COLOURS[status]
+    return (
+        f"<div role='status' style='border-left:4px solid {colour};padding:4px 10px;margin:4px 0'>"
+        f"<strong style='color:{colour}'>{escape(head)}</strong>{body}</div>"
+    )
 
 
 def shown(value: Value) -> str:

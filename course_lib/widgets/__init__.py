@@ -1,0 +1,1 @@
+"""widgets: explorers for lessons, each of which takes the reader's own arrays as well."""
