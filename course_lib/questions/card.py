@@ -60,6 +60,8 @@ class Verdict:
         if fault.expected is not None and fault.yours is not None:
             yield f"  expected  {shown(fault.expected)}"
             yield f"  yours     {shown(fault.yours)}"
+        if fault.broken:
+            yield fault.broken
         if len(judgement.advice) > 1:
             yield "Two or more known mistakes look like this:"
         yield from judgement.advice

@@ -39,3 +39,17 @@ def predictions(rng: Generator, n: int) -> tuple[Array, Array]:
     """(n,) confidences off the edges of any bins in use, and (n,) bool whether the answers are right."""
     confidence = rng.uniform(0.3, 1.0, n)
     return confidence, rng.random(n) < confidence**2
+
+
+def softmax(logits: Array) -> Array:
+    """(N, K) to (N, K), in float64."""
+    exponentials = np.exp(logits.astype("float64") - logits.max(axis=1, keepdims=True))
+    return exponentials / exponentials.sum(axis=1, keepdims=True)
+
+
+def answered(rng: Generator, n: int, classes: int, best_temperature: float = 1.0) -> dict[str, Array]:
+    """(n, classes) logits, and (n,) labels drawn from them as a model at this temperature would have it."""
+    drawn = logits(rng, n, classes)
+    sums = softmax(drawn / best_temperature).cumsum(axis=1)
+    labels = (rng.random((n, 1)) > sums).sum(axis=1).clip(max=classes - 1)
+    return {"logits": drawn, "labels": labels.astype(np.int64)}

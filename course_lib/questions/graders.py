@@ -34,7 +34,7 @@ def failures(question: Question, seed: int) -> Iterator[str]:
     """What a grader gets wrong with the cases of one seed."""
     judge = Judge(question, seed)
     for right in (question.reference, *question.alternatives):
-        if right is not None and not (found := judged(judge, right)).passed:
+        if not (found := judged(judge, right)).passed:
             yield f"{question.name}, seed {seed}: {right.__name__} is right and loses: {found.faults[0].sentence}"
     for mistake in question.mistakes:
         found = judge.judge(judge.wrong[mistake.name])
@@ -48,8 +48,6 @@ def failures(question: Question, seed: int) -> Iterator[str]:
 
 def survivors(question: Question) -> tuple[int, list[str]]:
     """How many mutants of the reference there are, and those that no case tells from it."""
-    if question.reference is None:
-        return 0, []
     judge = Judge(question, seed=0)
     mutants = list(mutants_of(question.reference))
     return len(mutants), [mutant.what for mutant in mutants if judged(judge, mutant.function).passed]
@@ -66,7 +64,7 @@ def main() -> int:
             wrong += [line for seed in range(SEEDS) for line in failures(question, seed)]
             count, left = survivors(question)
             mutated, alive = mutated + count, alive + left
-            right = len(question.alternatives) + (question.reference is not None)
+            right = 1 + len(question.alternatives)
             table.add_row(question.name, str(right), str(len(question.mistakes)), str(count), "; ".join(left) or "-")
     console.print(table)
     for line in wrong:

@@ -5,7 +5,7 @@ the mistakes that are known. Cases come in groups; a group with one wrong case i
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -28,6 +28,7 @@ class Fault:
         sentence: What the learner reads.
         yours: What came back, where showing it helps.
         expected: What should have, likewise.
+        broken: A property of every right answer that this one lacks; empty where none was found.
     """
 
     case: Case
@@ -35,6 +36,7 @@ class Fault:
     sentence: str
     yours: Array | None = None
     expected: Array | None = None
+    broken: str = ""
 
 
 @dataclass(frozen=True)
@@ -75,11 +77,9 @@ class Judge:
         self.cases = tuple(question.cases(np.random.default_rng(seed)))
 
     @cached_property
-    def expected(self) -> tuple[Outputs, ...] | None:
+    def expected(self) -> tuple[Outputs, ...]:
         """What the reference does in each case."""
         question = self.question
-        if question.reference is None:
-            return None
         return tuple(call(question.reference, case, question.differentiable) for case in self.cases)
 
     @cached_property
@@ -114,6 +114,7 @@ class Judge:
         names = {
             name for name in (*mine, *other) if name.split(".")[0] in ("result", "gradient", "after", "global", "graph")
         }
+        mine, other = _plain(mine), _plain(other)
         return str(mine["kind"]) == str(other["kind"]) and all(
             name in mine and name in other and self._close(mine[name], other[name]) for name in names
         )
@@ -134,14 +135,16 @@ class Judge:
         if str(found["kind"]) == "None":
             printed = " It prints something; a caller needs the value back." if str(found["printed"]) else ""
             return Fault(case, "none", f"Your function returns nothing: end it with return.{printed}")
-        if self.expected is not None and (fault := self._differs(case, found, self.expected[number])):
-            return fault
+        if fault := self._differs(case, found, self.expected[number]):
+            return replace(fault, broken=self._broken(case, found)) if fault.kind == "value" else fault
         if bool(found["global"]):
             return Fault(case, "global", "Global random state was used: draw from the rng that is given, and no other.")
-        for sentence, holds in self.question.invariants.items():
-            if not holds(case, found):
-                return Fault(case, "invariant", sentence)
-        return None
+        broken = self._broken(case, found)
+        return Fault(case, "invariant", broken) if broken else None
+
+    def _broken(self, case: Case, found: Outputs) -> str:
+        """The first property of every right answer that this one lacks."""
+        return next((words for words, holds in self.question.invariants.items() if not holds(case, found)), "")
 
     def _differs(self, case: Case, found: Outputs, right: Outputs) -> Fault | None:
         """The first difference from what the reference does."""
@@ -188,7 +191,7 @@ class Judge:
             return Fault(case, "nan", f"{what} holds NaN, not a number.", mine, right)
         if exact and mine.dtype != right.dtype and not _counts(mine, right):
             return Fault(case, "dtype", f"{what} is {mine.dtype}, it should be {right.dtype}.", mine, right)
-        if not self._close(mine.astype(right.dtype), right):
+        if not self.question.random and not self._close(mine.astype(right.dtype), right):
             return Fault(case, "value", f"{what} differs.", mine, right)
         return None
 
@@ -197,6 +200,13 @@ def judge(question: Question, function: Function, seed: int) -> Judgement:
     """Call a function on the cases of a seed, here, and judge it; for self-checks and for testing graders."""
     judge = Judge(question, seed)
     return judge.judge([call(function, case, question.differentiable) for case in judge.cases])
+
+
+def _plain(outputs: Outputs) -> Outputs:
+    """A tensor of no dimensions and no graph is as good as a float."""
+    if str(outputs["kind"]) != "tensor" or outputs["result"].ndim or bool(outputs["graph"]):
+        return outputs
+    return outputs | {"kind": np.array("number"), "result": outputs["result"].astype(np.float64)}
 
 
 def _counts(mine: Array, right: Array) -> bool:

@@ -44,14 +44,14 @@ class Question:
         points: What a right answer is worth, an integer.
         minutes: How long it takes somebody who meets it for the first time.
         cases: Draws the cases from a generator; the same seed gives the same cases.
-        reference: Gives the right answer; None where randomness has many, which the invariants then judge alone.
+        reference: Gives the right answer, or one of many where ``random``.
         invariants: Sentence to property; the sentence is what a learner reads when it breaks.
         alternatives: Right answers that are written differently.
         mistakes: Wrong answers that are known.
         hints: From the first push to nearly the answer.
         differentiable: Arguments in which the result must be differentiable.
         tolerance: Relative and absolute, of float64 results; float32 gets at least 1e-4 and 1e-5.
-        equal: Arguments besides the result that must be found as the reference leaves them, such as a network.
+        random: Whether an answer is drawn, so that the invariants alone judge its values.
     """
 
     name: str
@@ -59,11 +59,11 @@ class Question:
     points: int
     minutes: int
     cases: Callable[[np.random.Generator], Sequence[Case]]
-    reference: Function | None
+    reference: Function
     alternatives: Sequence[Function]
     mistakes: Sequence[Mistake]
     hints: Sequence[str]
     invariants: Mapping[str, Holds] = field(default_factory=dict)
     differentiable: tuple[str, ...] = ()
     tolerance: tuple[float, float] = (1e-6, 1e-9)
-    equal: tuple[str, ...] = ()
+    random: bool = False

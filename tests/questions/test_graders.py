@@ -25,7 +25,7 @@ def judged(judge, function):
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_reference_and_every_alternative_get_all_points(question, seed):
     judge = Judge(question, seed)
-    for function in filter(None, (question.reference, *question.alternatives)):
+    for function in (question.reference, *question.alternatives):
         found = judged(judge, function)
         told = [(fault.sentence, fault.case.why, fault.yours, fault.expected) for fault in found.faults]
         assert found.points == question.points and not told, (function.__name__, told)
