@@ -10,7 +10,13 @@ from importlib import import_module
 from course_lib.errors import unknown
 from course_lib.questions.question import Question
 
-ASSIGNMENTS = ("ps1_dark_knowledge", "ps2_mixup", "ps3_calibration", "ps5_mixup_distillation")
+ASSIGNMENTS = (
+    "ps1_dark_knowledge",
+    "ps2_mixup",
+    "ps3_calibration",
+    "ps4_temperature_scaling",
+    "ps5_mixup_distillation",
+)
 POINTS = 40  # of each assignment
 
 

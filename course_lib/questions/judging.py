@@ -99,7 +99,8 @@ class Judge:
             groups[fault.case.group] = False
         points = self.question.points * sum(groups.values()) // len(groups)
         faults.sort(key=lambda fault: (fault.kind == "invariant", _size(fault.case)))
-        mistakes = tuple(name for name, theirs in self.wrong.items() if faults and self._alike(outputs, theirs))
+        known = self.wrong.items() if faults else ()  # what a right answer need not wait for
+        mistakes = tuple(name for name, theirs in known if self._alike(outputs, theirs))
         return Judgement(self.question, points, tuple(faults), mistakes, groups)
 
     def _alike(self, outputs: Sequence[Outputs], theirs: Sequence[Outputs]) -> bool:
