@@ -28,14 +28,14 @@ def _cases(rng: np.random.Generator) -> list[Case]:
         "lam": np.array([0.75, 0.5]),
         "partner": np.array([1, 0]),
     }
-    cycle = {"partner": np.array([1, 2, 0])}
+    cycle = np.array([1, 2, 0])
     return [
         Case("plain", hand, "two rows of three numbers"),
-        case("plain", (3, 2), "three examples in a circle", **cycle),
-        case("plain", (3, 1, 2, 2), "images", **cycle),
+        case("plain", (3, 2), "three examples in a circle", partner=cycle),
+        case("plain", (3, 1, 2, 2), "images", partner=cycle),
         case("edge", (4, 2), "weights of 0 and 1", lam=np.array([0.0, 1.0, 1.0, 0.0])),
         case("edge", (4, 4), "as many numbers as examples", partner=np.array([3, 3, 0, 0])),
-        case("edge", (3, 2, 2, 2), "float32 images", "float32", **cycle),
+        case("edge", (3, 2, 2, 2), "float32 images", "float32", partner=cycle),
         case("edge", (1, 3), "one example that is its own partner", partner=np.array([0])),
         case("stress", (64, 3, 4, 4), "64 colour images, float32", "float32"),
         case("random", (7,)),

@@ -21,12 +21,14 @@ def _cases(rng: np.random.Generator) -> list[Case]:
         "confidence": np.array([0.5, 0.9, 0.5, 0.5, 0.5, 0.7, 0.9, 0.9]),
         "correct": np.array([0, 1, 0, 1, 0, 1, 0, 1], bool),
     }
+    border = {"confidence": np.array([0.5, 0.5, 0.5, 0.9]), "correct": np.array([0, 0, 1, 1], bool)}
     hand = {"confidence": np.array([0.9, 0.5, 0.6, 0.8]), "correct": np.array([1, 0, 1, 1], bool)}
     return [
         Case("plain", hand | {"n_bins": 2}, "four images and two bins"),
         case("plain", 30, 5),
         case("edge", 11, 4, "a number of images that the bins do not divide"),
         Case("edge", ties | {"n_bins": 3}, "equal confidences at the border of two bins"),
+        Case("edge", border | {"n_bins": 2}, "three equal confidences, cut after the second"),
         case("edge", 6, 3, "one confidence for all images", confidence=np.full(6, 0.75)),
         case("edge", 3, 5, "fewer images than bins"),
         case("edge", 7, 1, "a single bin"),

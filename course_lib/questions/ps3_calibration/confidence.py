@@ -144,7 +144,7 @@ def _within_one(case: Case, outputs: Outputs) -> bool:
 
 
 def _positive_where_all_is_wrong(case: Case, outputs: Outputs) -> bool:
-    return np.asarray(case.arguments["correct"]).any() or float(outputs["result"]) >= 0
+    return bool(np.asarray(case.arguments["correct"]).any()) or float(outputs["result"]) >= 0
 
 
 def _by_means(confidence: Tensor, correct: Tensor) -> float:
