@@ -299,3 +299,19 @@ def test_an_exercise_is_copied_once_and_never_overwritten(command, tmp_path):
     code, printed, _ = command("start", "ps1_dark_knowledge")
     assert code == 0 and "stays as it is" in printed and copy.read_text() == "my answers"
     assert "did you mean ps1_dark_knowledge" in mistake(command("start", "ps1_dark_knowledg"))
+
+
+def test_progress_lists_the_points_that_were_last_saved(command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert "begin with  course start ps1" in mistake(command("progress"))
+    command("start", "ps1")
+    copy = tmp_path / "work" / "ps1_dark_knowledge" / "ps1_dark_knowledge.ipynb"
+    code, printed, _ = command("progress")
+    assert code == 0 and "0 of 40 points, 7 to be checked" in printed
+    notebook = json.loads(copy.read_text())
+    check = next(cell for cell in notebook["cells"] if cell["id"] == "check-entropy")
+    check["outputs"] = [{"output_type": "execute_result", "data": {"text/plain": ["5"]}, "metadata": {}}]
+    copy.write_text(json.dumps(notebook))
+    assert "5 of 40 points, 6 to be checked" in command("progress")[1]
+    copy.write_text("{")
+    assert "save it in JupyterLab again" in mistake(command("progress"))

@@ -16,6 +16,7 @@ __all__ = ["app", "bench", "data", "learn", "look", "main", "run", "study"]
 
 ORDER = (
     "start",
+    "progress",
     "run",
     "recipes",
     "study",

@@ -36,3 +36,35 @@ def start(
         return
     write_atomically(copy, (RELEASED / name / f"{name}.ipynb").read_bytes())
     print(f"Your copy: {copy}. Open it with  jupyter lab {copy}")
+
+
+@app.command()
+def progress(work: Annotated[Path, typer.Option(help="Where your copies are.")] = Path("work")) -> None:
+    """List the points of your copies in work/, as their check cells showed them when they were saved."""
+    copies = sorted(work.glob("*/*.ipynb"))
+    if not copies:
+        raise CourseError(f"there are no notebooks in {work}: begin with  course start ps1")
+    for path in copies:
+        earned, possible, waiting = _points(path)
+        print(f"{path.stem:26}{earned:3g} of {possible:g} points" + (f", {waiting} to be checked" if waiting else ""))
+    print("These are the points of the last save; course check NOTEBOOK runs one again from its start.")
+
+
+def _points(path: Path) -> tuple[float, float, int]:
+    """Points that check cells show, points that there are, and check cells without an output."""
+    import json
+
+    try:
+        cells = json.loads(path.read_text())["cells"]
+        earned, possible, waiting = 0.0, 0.0, 0
+        for cell in cells:
+            grading = cell["metadata"].get("nbgrader", {})
+            if not grading.get("grade"):
+                continue
+            possible += grading["points"]
+            shown = [output["data"]["text/plain"] for output in cell.get("outputs", []) if "data" in output]
+            earned += float("".join(shown[-1])) if shown else 0.0
+            waiting += not shown and cell["cell_type"] == "code"
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CourseError(f"cannot read {path} ({error!r}): save it in JupyterLab again, or start anew") from error
+    return earned, possible, waiting
