@@ -98,7 +98,7 @@ class Notebook:
     def open(self, address, name):
         self.page.goto(f"{address}/lab/tree/{name}?token={TOKEN}&reset")
         self.page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
-        self.page.wait_for_selector('[data-status="idle"], .jp-Notebook-ExecutionIndicator[data-status="idle"]')
+        self.page.get_by_text("(ipykernel) | Idle").wait_for(timeout=60_000)
 
     def command(self, name):
         self.page.evaluate("name => window.jupyterapp.commands.execute(name)", name)
@@ -113,8 +113,9 @@ class Notebook:
         self.page.wait_for_function(waiting, timeout=1000 * timeout_seconds)
 
     def cell(self, text):
-        """The first code cell that holds a text."""
-        return self.page.locator(".jp-CodeCell").filter(has_text=text).first
+        """The first code cell that holds a text now; it stays the same one when its text changes."""
+        cells = self.page.locator(".jp-CodeCell")
+        return cells.nth(next(number for number, each in enumerate(cells.all()) if text in each.inner_text()))
 
     def write(self, cell, source):
         """Put a text into a cell and run it, by keyboard."""
