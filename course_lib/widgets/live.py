@@ -1,0 +1,102 @@
+"""live: small networks trained while somebody watches, on the digits that come with scikit-learn."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache
+
+import torch
+from torch import Tensor, nn
+
+from course_lib import data, recipes
+from course_lib.experiment.jobs import Job, channel_moments, network_of
+from course_lib.experiment.work import lesson_of
+from course_lib.predictions import Predictions, collect
+from course_lib.training import Trainer, frozen
+
+Tick = Callable[[float], None]  # is told the share of the work that is done, from 0 to 1; may raise to stop it
+_one_at_a_time = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A network of digits.
+
+    Attributes:
+        network: Frozen; takes (N, 1, 8, 8) float images in [0, 1] and returns (N, 10) logits.
+        calib: Its predictions on the calib images.
+        test: Its predictions on the test images.
+    """
+
+    network: nn.Module
+    calib: Predictions
+    test: Predictions
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Logits of (N, 1, 8, 8) float images in [0, 1]."""
+        with torch.inference_mode():
+            return self.network(images.float())
+
+
+@cache
+def digits() -> data.Splits:
+    """Three splits of the digits: 400 to train on, the others for calib and test."""
+    return data.load("digits", limit=400)
+
+
+def train(
+    arm: str, temperature: float = 2.0, seed: int = 0, epochs: int = 40, tick: Tick = lambda done: None
+) -> Trained:
+    """Train a network of digits, about a second for a student, once a few seconds more for its teacher.
+
+    Args:
+        arm: ``teacher``, ``ce``, ``mixup``, ``kd`` or ``mixup_kd``.
+        temperature: Of the distillation.
+        seed: Of the first weights and the order of images.
+        epochs: Passes over the 400 training images.
+        tick: Told how far the work is; what it raises stops it.
+
+    Returns:
+        The network and its predictions; the teacher is trained once and kept.
+    """
+    with _one_at_a_time:
+        if arm == "teacher":
+            return _teacher(tick)
+        distils = arm.endswith("kd")
+        waits = 0.75 if distils and not _kept else 0.0  # the share of the work that the teacher is
+        teacher = _teacher(lambda done: tick(waits * done)) if distils else None
+        job = Job(arm, seed, temperature if distils else None)
+        return _fit(job, epochs, teacher, lambda done: tick(waits + (1 - waits) * done))
+
+
+_kept: list[Trained] = []
+
+
+def _teacher(tick: Tick) -> Trained:
+    if not _kept:
+        _kept.append(_fit(Job("teacher", 0, None), 40, None, tick))
+    return _kept[0]
+
+
+def _fit(job: Job, epochs: int, teacher: Trained | None, tick: Tick) -> Trained:
+    splits, settings = digits(), replace(recipes.find("demo"), epochs=epochs)
+    name = settings.teacher if job.arm == "teacher" else settings.student
+    network = network_of(name, splits, *channel_moments(splits.train), seed=job.seed)
+    lesson = lesson_of(settings, splits, job)
+    trainer = Trainer(network, lesson, torch.device("cpu"), teacher and frozen(teacher.network))
+    trainer.run(lambda now: tick(now.step / lesson.total_steps))
+    found = {
+        split.name: collect(
+            network,
+            split.images,
+            split.labels,
+            lesson.view.centre,
+            split=split.name,
+            model=job.model,
+            index_hash=split.index_hash,
+            device=torch.device("cpu"),
+            batch_size=256,
+        )
+        for split in (splits.calib, splits.test)
+    }
+    return Trained(frozen(network), found["calib"], found["test"])
