@@ -1,6 +1,6 @@
 """predict: a guess first, then the answer; and how well the reader's own guesses are calibrated."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any, ClassVar
@@ -48,7 +48,7 @@ class PredictThenRun(ipywidgets.VBox):
         options: Sequence[str] | None = None,
         low: float | None = None,
         high: float | None = None,
-        reveal: Callable[[], Any] | None = None,
+        reveal: Any = None,
     ):
         """Ask.
 
@@ -58,7 +58,7 @@ class PredictThenRun(ipywidgets.VBox):
             options: What can be chosen.
             low: Smallest number that can be guessed, where there are no options.
             high: Largest.
-            reveal: Called once after the guess; its widget or picture is shown below.
+            reveal: A widget or picture that is shown below after the guess, or a function that gives one.
 
         Raises:
             CourseError: If there is neither a choice nor a range, or the answer is outside.
@@ -113,7 +113,8 @@ class PredictThenRun(ipywidgets.VBox):
         verdict = "Right" if right else "Not this time"
         self.reading.value = _line(f"{verdict}: {answer}. You were {self.controls['confidence'].value:.0%} sure.")
         if self._reveal is not None:
-            self.children = (*self.children, _shown(self._reveal()))
+            opened = self._reveal() if callable(self._reveal) else self._reveal
+            self.children = (*self.children, _shown(opened))
 
     @classmethod
     def record(cls) -> ipywidgets.HTML:
@@ -148,8 +149,11 @@ def _line(text: str) -> str:
 
 
 def _shown(value: Any) -> ipywidgets.Widget:
-    """A widget as it is, anything else by its HTML or its words."""
+    """A widget as it is, words as a line, anything else as a notebook displays it."""
     if isinstance(value, ipywidgets.Widget):
         return value
-    html = value._repr_html_() if hasattr(value, "_repr_html_") else _line(str(value))
-    return ipywidgets.HTML(html)
+    if isinstance(value, str):
+        return ipywidgets.HTML(_line(value))
+    output = ipywidgets.Output()
+    output.append_display_data(value)
+    return output

@@ -139,10 +139,12 @@ def notebook(browser, lab, request):
     context = browser.new_context(viewport={"width": 1280, "height": 900})
 
     def opened(path):
-        copy = folder / Path(path).name
-        shutil.copy(ROOT / path, copy)
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / path, folder / path)
+        if (pictures := ROOT / Path(path).parent / "figures").is_dir():
+            shutil.copytree(pictures, folder / Path(path).parent / "figures", dirs_exist_ok=True)
         found = Notebook(context.new_page())
-        found.open(address, copy.name)
+        found.open(address, path)
         return found
 
     yield opened
@@ -150,4 +152,11 @@ def notebook(browser, lab, request):
     artefacts.mkdir(parents=True, exist_ok=True)
     for number, page in enumerate(context.pages):
         page.screenshot(path=artefacts / f"{request.node.name}-{number}.png")
+        whole = page.evaluate("() => document.querySelector('.jp-WindowedPanel-inner')?.scrollHeight ?? 0")
+        if whole:
+            page.set_viewport_size({"width": 1280, "height": min(16_000, whole + 200)})
+            page.evaluate("() => { document.querySelector('.jp-WindowedPanel-outer').scrollTop = 0 }")
+            page.locator(".jp-NotebookPanel").first.screenshot(
+                path=artefacts / f"{request.node.name}-{number}-whole.png"
+            )
     context.close()
