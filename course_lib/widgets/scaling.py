@@ -107,8 +107,7 @@ class ScalingExplorer(Explorer):
             chart.line(inverse[inside], [self.curves[name][k] for k in inside], colour, dash=dash)
             if nll[name] <= top:
                 chart.point(1 / t, nll[name], colour, "o" if name == "calib" else "s")
-            last = inside[0]
-            chart.label(inverse[last], self.curves[name][last], name, colour, "end", dy=-14 if name == "calib" else 16)
+            chart.label(1 / LOW, lowest, name, colour, "end", dy=-24 if name == "calib" else -4)
         chart.line([1 / best, 1 / best], [lowest - 0.05, top], QUIET, dash="4 4", width=1.5)
         chart.label(1 / best, top, f" fitted: T = {best:.3f}", QUIET, dy=14)
         return chart.marks
