@@ -7,7 +7,7 @@ OLDEST := .venv-oldest
 BENCH := .venv-bench
 unexport PYTHONDONTWRITEBYTECODE  # without bytecode every start compiles torch again, which takes seconds
 
-.PHONY: help demo test verify graders soak lint results exercises bench lab test-oldest lock clean
+.PHONY: help demo test verify graders soak lint results release bench bench-grading lab test-oldest lock clean
 .DEFAULT_GOAL := help
 
 help:            ## this list
@@ -27,7 +27,7 @@ demo: $(READY)   ## the whole experiment on real digits, in a minute
 test: $(READY)   ## the tests (6 minutes at most)
 	$(BIN)/python -m pytest
 
-verify: $(READY) ## the slower tests: kills, real photographs, the README's commands
+verify: $(READY) graders ## the slower tests: graders, kills, real photographs, attacks, notebooks in a browser
 	$(BIN)/python -m pytest -m verify
 
 graders: $(READY) ## every grader against right and wrong answers, stubs and mutants; a minute
@@ -45,9 +45,11 @@ lint: $(READY)   ## format, lint, types, layers
 results: $(READY) ## every study that ships, again, and docs/claims.md; about an hour on two cores
 	$(BIN)/python -m course_lib.studies.ship
 
-exercises: $(READY) ## exercises/ from solutions/, as nbgrader makes them
-	for name in $(notdir $(wildcard solutions/*)); do PATH="$(abspath $(BIN)):$$PATH" $(BIN)/nbgrader generate_assignment $$name --force || exit 1; done
-	rm -f gradebook.db
+release: $(READY) ## exercises/ from solutions/, as nbgrader makes them, and that nothing leaks
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m course_lib.grading.release
+
+bench-grading: $(READY) ## grading beside plain nbgrader on this machine
+	$(BIN)/python -m course_lib.grading.bench
 
 bench:           ## speed beside other libraries on this machine, and docs/performance.md; about three minutes on two cores
 	$(PYTHON) -m venv --clear $(BENCH)
@@ -56,8 +58,8 @@ bench:           ## speed beside other libraries on this machine, and docs/perfo
 	$(BENCH)/bin/uv pip install --quiet --python $(BENCH)/bin/python -e '.[bench]'
 	$(BENCH)/bin/python -m course_lib.bench.page
 
-lab: $(READY)    ## JupyterLab with the course installed
-	$(BIN)/jupyter lab
+lab: $(READY)    ## JupyterLab at the first lesson
+	$(BIN)/course lab
 
 test-oldest:     ## the tests on the lowest versions that pyproject.toml allows
 	$(PYTHON) -m venv --clear $(OLDEST)

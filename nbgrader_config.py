@@ -1,4 +1,4 @@
-"""nbgrader's view of this course: what is written in solutions/, what learners get from exercises/."""
+"""nbgrader's view of this course: what is in solutions/, what learners get from exercises/, how it is graded."""
 
 from pathlib import Path
 
@@ -12,4 +12,19 @@ c.CourseDirectory.solution_directory = "solved"  # a step of nbgrader's own, who
 c.ClearSolutions.code_stub = {"python": "raise NotImplementedError  # write your answer here"}
 c.ClearSolutions.text_stub = "*Write your answer here.*"
 c.OverwriteCells.add_missing_cells = True  # a deleted check is put back before grading
-c.ExecutePreprocessor.timeout = 120
+
+# A learner's code never runs as the teacher: verdicts come from a jail and a judge outside it. See docs/teaching.md.
+c.Autograde.exporter_class = "course_lib.grading.intake.SubmissionExporter"
+c.Autograde.pre_convert_hook = "course_lib.grading.intake.remove_links"
+c.Autograde.autograde_preprocessors = [
+    "course_lib.grading.executor.JudgedExecution",
+    "nbgrader.preprocessors.SaveAutoGrades",
+    "nbgrader.preprocessors.AssignLatePenalties",
+    "nbgrader.preprocessors.CheckCellMetadata",
+]
+c.JudgedExecution.library_answers = "zero"  # what an answer that calls the library's own costs; "warn": nothing
+
+# Zips from learning platforms: put them into downloaded/PS/archive/. See course_lib/grading/archives.py for the names.
+c.ZipCollectApp.extractor_plugin = "course_lib.grading.archives.CheckedExtractor"
+c.ZipCollectApp.collector_plugin = "course_lib.grading.archives.CheckedCollector"
+c.CheckedExtractor.platform = "auto"  # or "moodle", "canvas", "plain"

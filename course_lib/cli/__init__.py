@@ -7,15 +7,17 @@ import os
 import sys
 import time
 
-from course_lib.cli import bench, data, learn, look, run, study  # each adds its commands
+from course_lib.cli import bench, check, data, grading, learn, look, run, study  # each adds its commands
 from course_lib.cli.app import MISTAKE, STOPPED, app
 from course_lib.errors import CourseError
 
-__all__ = ["app", "bench", "data", "learn", "look", "main", "run", "study"]
+__all__ = ["app", "bench", "check", "data", "grading", "learn", "look", "main", "run", "study"]
 
 
 ORDER = (
+    "lab",
     "start",
+    "check",
     "progress",
     "run",
     "recipes",
@@ -25,6 +27,9 @@ ORDER = (
     "calibration",
     "bench",
     "doctor",
+    "collect",
+    "grade",
+    "regrade",
 )  # of the list of commands
 app.registered_commands.sort(key=lambda command: ORDER.index(getattr(command.callback, "__name__", "")))
 

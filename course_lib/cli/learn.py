@@ -1,4 +1,4 @@
-"""learn: ``course start``."""
+"""learn: ``course lab``, ``course start`` and ``course progress``."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,7 +8,26 @@ import typer
 from course_lib.cli.app import app
 from course_lib.errors import CourseError, unknown
 
-RELEASED = Path(__file__).parent.parent.parent / "exercises"
+CHECKOUT = Path(__file__).parent.parent.parent
+RELEASED = CHECKOUT / "exercises"
+FIRST = "notebooks/00_start_here.ipynb"
+
+
+@app.command()
+def lab(
+    browser: Annotated[bool, typer.Option(help="Open a browser; without, the address is printed.")] = True,
+) -> None:
+    """Open JupyterLab at the first lesson."""
+    import os
+    import sys
+
+    if not (CHECKOUT / FIRST).is_file():
+        raise CourseError(f"there are no lessons in {CHECKOUT / 'notebooks'}: they come with a checkout of the course")
+    # without bytecode every start of a kernel compiles torch again, which takes seconds
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    os.chdir(CHECKOUT)
+    options = [] if browser else ["--no-browser"]
+    os.execv(sys.executable, [sys.executable, "-m", "jupyter", "lab", FIRST, *options])
 
 
 @app.command()

@@ -97,4 +97,5 @@ class SubmissionReport:
 
 
 def _question(found: dict[str, Any]) -> QuestionReport:
-    return QuestionReport(**found | {name: tuple(found[name]) for name in ("mistakes", "notes")})
+    lists: dict[str, Any] = {name: tuple(found[name]) for name in ("mistakes", "notes")}
+    return QuestionReport(**(found | lists))

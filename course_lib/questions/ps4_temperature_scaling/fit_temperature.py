@@ -1,6 +1,7 @@
 """fit_temperature: the temperature with the lowest NLL."""
 
 import math
+from typing import Any
 
 import numpy as np
 import torch
@@ -77,7 +78,7 @@ def _bisection(logits: Tensor, labels: Tensor) -> float:
 def _golden(logits: Tensor, labels: Tensor) -> float:
     if bool((logits == logits[:, :1]).all()):
         return 1.0
-    found = optimize.minimize_scalar(
+    found: Any = optimize.minimize_scalar(
         lambda log_t: float(functional.cross_entropy(logits.double() / math.exp(log_t), labels)),
         bounds=(math.log(LOW), math.log(HIGH)),
         method="bounded",

@@ -1,0 +1,190 @@
+"""grading: ``course collect``, ``course grade`` and ``course regrade``, for teachers."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from course_lib.cli.app import app
+from course_lib.errors import CourseError
+
+if TYPE_CHECKING:
+    from course_lib.grading.classroom import Graded, Pace
+    from course_lib.grading.regrade import Regraded
+
+Assignment = Annotated[str, typer.Argument(help="Such as ps1_dark_knowledge, or ps1.", show_default=False)]
+Jobs = Annotated[int | None, typer.Option(min=1, help="Submissions judged at a time.", show_default="cores")]
+Dask = Annotated[str | None, typer.Option(help="Judge on the Dask cluster whose scheduler is here.")]
+Seed = Annotated[
+    int | None, typer.Option(min=0, help="Of the cases, from now on.", show_default="drawn once, and kept")
+]
+Unsafe = Annotated[bool, typer.Option("--unsafe-no-jail", help="Run learners' code as you; every report then says so.")]
+Library = Annotated[
+    str | None,
+    typer.Option(
+        help="warn or zero: what an answer costs that calls the library's.", show_default="nbgrader_config.py"
+    ),
+]
+
+
+@app.command()
+def collect(
+    assignment: Assignment,
+    archives: Annotated[list[Path] | None, typer.Argument(help="Zips from the learning platform.")] = None,
+    platform: Annotated[
+        str, typer.Option(help="moodle, canvas or plain: whose file names.", show_default="guessed")
+    ] = "auto",
+) -> None:
+    """Bring zips from a learning platform to submitted/."""
+    from course_lib.grading.archives import PATTERNS
+    from course_lib.grading.course_folder import Course, assignment_named
+    from course_lib.grading.gradebook import Nbgrader
+
+    if platform not in ("auto", *PATTERNS):
+        raise CourseError(f"there is no pattern for {platform!r}. Known: {', '.join(PATTERNS)}")
+    course, name = Course.here(), assignment_named(assignment)
+    folder = course.root / "downloaded" / name / "archive"
+    for archive in archives or []:
+        if not archive.is_file():
+            raise CourseError(f"there is no archive {archive}")
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy(archive, folder / archive.name)
+    if not folder.is_dir():
+        raise CourseError(f"name an archive, or put it into {folder}")
+    for line in Nbgrader(course).collect(name, platform):
+        print(line)
+    students = course.students(name)
+    print(f"submitted/ has {_of(len(students), 'submission')} of {name}. Next:  course grade {assignment}")
+
+
+@app.command()
+def grade(
+    assignment: Assignment,
+    jobs: Jobs = None,
+    dask: Dask = None,
+    seed: Seed = None,
+    everything: Annotated[bool, typer.Option("--all", help="Also what was graded and did not change.")] = False,
+    unsafe_no_jail: Unsafe = False,
+    library_answers: Library = None,
+) -> None:
+    """Grade a class: submitted/ to graded/ and the gradebook."""
+    from course_lib.grading import classroom
+    from course_lib.grading.course_folder import Course, assignment_named
+    from course_lib.grading.gradebook import Nbgrader
+    from course_lib.grading.terms import Terms
+
+    course, name = Course.here(), assignment_named(assignment)
+    if seed is not None:
+        course.set_seed(seed)
+    nbgrader = Nbgrader(course)
+    terms = Terms(course.seed(), not unsafe_no_jail, library_answers or nbgrader.library_answers)
+    with _pace(jobs, dask, everything=everything) as pace:
+        graded = classroom.grade(course, name, terms, pace, nbgrader)
+    _print_graded(graded, str(course.class_page(name).relative_to(course.root)))
+
+
+@app.command()
+def regrade(
+    assignment: Assignment,
+    write: Annotated[bool, typer.Option("--write", help="Write it; without, nothing is.")] = False,
+    jobs: Jobs = None,
+    dask: Dask = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Of the cases.", show_default="the course's")] = None,
+    unsafe_no_jail: Unsafe = False,
+    library_answers: Library = None,
+) -> None:
+    """After a question was mended: who gains, who loses and why, before anything is written."""
+    from course_lib.grading import regrade as again
+    from course_lib.grading.course_folder import Course, assignment_named
+    from course_lib.grading.gradebook import Nbgrader
+    from course_lib.grading.terms import Terms
+
+    course, name = Course.here(), assignment_named(assignment)
+    nbgrader = Nbgrader(course)
+    terms = Terms(
+        course.seed() if seed is None else seed, not unsafe_no_jail, library_answers or nbgrader.library_answers
+    )
+    with _pace(jobs, dask, everything=True) as pace:
+        regraded = again.regrade(course, name, terms, pace, nbgrader)
+    _print_changes(regraded)
+    if not write:
+        print("Nothing was written. With --write it is.")
+        return
+    if seed is not None:
+        course.set_seed(seed)
+    graded = again.write(course, name, regraded, terms, nbgrader)
+    _print_graded(graded, str(course.class_page(name).relative_to(course.root)))
+
+
+@contextmanager
+def _pace(jobs: int | None, dask: str | None, *, everything: bool) -> Iterator["Pace"]:
+    """How to go on, with a bar that moves."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from course_lib.grading.classroom import Pace
+    from course_lib.grading.pools import cluster, cores, processes
+
+    columns = TextColumn("{task.description:10}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+
+        def begin(what: str, number: int) -> None:
+            if number:
+                progress.add_task(what, total=number)
+
+        def step() -> None:
+            progress.advance(progress.task_ids[-1])
+
+        pool_of = cluster(dask) if dask else processes
+        yield Pace(jobs or cores(), pool_of, everything, begin, step)
+
+
+def _print_graded(graded: "Graded", page: str) -> None:
+    """What was done, and where to look.
+
+    Raises:
+        Exit: With code 1 if a submission has no score.
+    """
+    print(f"{_of(graded.judged, 'submission')} judged, {_of(graded.recorded, 'score')} written to the gradebook.")
+    if not all(report.isolated for report in graded.reports.values()):
+        print("NOT ISOLATED: learners' code ran as you.")
+    print(f"The class: {page}")
+    for student, reason in graded.trouble.items():
+        print(f"no score for {student}: {reason}")
+    if graded.trouble:
+        raise typer.Exit(1)
+
+
+def _print_changes(regraded: "Regraded") -> None:
+    """Who gains or loses."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    gain = {change.student for change in regraded.changes if change.after > change.before}
+    lose = {change.student for change in regraded.changes if change.after < change.before}
+    print(f"{len(gain)} gain, {len(lose)} lose; {_of(regraded.same, 'report')} would stay the same, byte for byte.")
+    if regraded.changes:
+        table = Table(box=None, title_justify="left")
+        for column, justify in (("student", "left"), ("question", "left"), ("points", "right"), ("why", "left")):
+            table.add_column(column, justify=justify, overflow="fold")  # type: ignore[arg-type]
+        for change in regraded.changes:
+            points = f"{change.before} to {change.after}"
+            table.add_row(*map(_as_it_is, (change.student, change.question, points, change.why)))
+        console.print(table)
+    for student, reason in regraded.trouble.items():
+        print(f"cannot be judged: {student}: {reason}")
+
+
+def _as_it_is(text: str) -> str:
+    """Text in which the console sees no markup."""
+    from rich.markup import escape
+
+    return escape(text)
+
+
+def _of(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -1,0 +1,119 @@
+"""intake: a submission as nbgrader may safely have it.
+
+nbgrader's own reader stops at a file that is no notebook, at a check that was deleted together with its answer, and at
+odd metadata; its pages show a learner's Markdown as it is, scripts included. So the notebook that is graded is built
+from the one that was released: its cells, with the learner's answers in their places, their other cells in between, no
+outputs, and no markup that a browser would act on.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from nbconvert.exporters import NotebookExporter
+from nbformat import NO_CONVERT, NotebookNode, from_dict, read
+from nbformat.v4 import new_code_cell, new_markdown_cell
+
+from course_lib.errors import CourseError
+from course_lib.grading.course_folder import Course, why_not_a_name
+from course_lib.grading.tampering import Cell, cells_of, name_of, source_of
+
+TAG = re.compile(r"<(?=[A-Za-z/!?])")
+LINK = re.compile(r"\](?=\s*[(:]\s*(?!https?://|#))", re.IGNORECASE)  # to anything but a page of the web
+COMMAND = re.compile(r"\\(?=href|style|class|cssId|unicode|require)", re.IGNORECASE)  # of formulas
+UNREADABLE = "**This submission could not be read as a notebook.** Below is the exercise as it was released."
+
+
+class SubmissionExporter(NotebookExporter):
+    """Reads what was handed in; everything else as nbconvert does."""
+
+    def from_filename(self, filename: str, resources: Any = None, **kw: Any) -> tuple[Any, Any]:
+        """Read a notebook and run the preprocessors on it."""
+        step: Any = self.parent
+        if not getattr(step, "_sanitizing", False):
+            return super().from_filename(filename, resources, **kw)
+        path, course = Path(filename), Course(Path(step.coursedir.root))
+        student, assignment = resources["nbgrader"]["student"], resources["nbgrader"]["assignment"]
+        refuse_odd(path, student)
+        notebook = rebuilt(path, course.released(assignment))
+        return self.from_notebook_node(notebook, resources=resources, **kw)
+
+
+def refuse_odd(path: Path, student: str) -> None:
+    """Refuse what leads out of the folder of submissions, or onto pages.
+
+    Raises:
+        CourseError: If the student has no possible name or the notebook is a link.
+    """
+    if reason := why_not_a_name(student):
+        raise CourseError(f"submitted/{student!r} is not graded: {reason}")
+    if path.is_symlink() or path.parent.is_symlink():
+        raise CourseError(f"{path} is not graded: it is a link to {path.resolve()}")
+
+
+def remove_links(*, notebooks: list[str], **_: Any) -> None:
+    """Remove links beside submissions, which nbgrader would follow and copy into what a learner gets back.
+
+    Args:
+        notebooks: Paths of one student's notebooks; a notebook that is a link stays, to be refused by name.
+    """
+    for folder in {Path(notebook).parent for notebook in notebooks}:
+        for path in folder.rglob("*"):
+            if path.is_symlink() and str(path) not in notebooks:
+                path.unlink()
+
+
+def rebuilt(submitted: Path, released: Path) -> NotebookNode:
+    """The released notebook with a learner's answers.
+
+    Raises:
+        CourseError: If there is no released notebook.
+    """
+    if not released.exists():
+        raise CourseError(f"there is no {released}, which every submission is compared with:  make release")
+    notebook: NotebookNode = read(released, as_version=NO_CONVERT)
+    theirs = cells_of(submitted)
+    names = {name_of(cell) for cell in notebook.cells if name_of(cell)}
+    answers = {name_of(cell): cell for cell in reversed(theirs)}
+    following = _following(theirs, names)
+    cells = list[NotebookNode](following.pop("", []))
+    for cell in notebook.cells:
+        name = name_of(cell)
+        if name in answers and cell.metadata.nbgrader.solution:
+            cell.source = _harmless(source_of(answers[name]), cell.cell_type)
+        cells += [cell, *following.get(name, [])]
+    if not theirs:
+        cells.insert(0, new_markdown_cell(UNREADABLE, id="unreadable"))
+    notebook.cells = [from_dict(cell) for cell in cells]
+    return notebook
+
+
+def _following(theirs: list[Cell], names: set[str]) -> dict[str, list[NotebookNode]]:
+    """A learner's own cells, by the name of the released cell that they follow."""
+    found: dict[str, list[NotebookNode]] = {}
+    last = ""
+    for number, cell in enumerate(theirs):
+        if name_of(cell) in names:
+            last = name_of(cell)
+        else:
+            found.setdefault(last, []).extend(_own(cell, number))
+    return found
+
+
+def _own(cell: Cell, number: int) -> Iterator[NotebookNode]:
+    """A cell that the exercise does not have."""
+    source = source_of(cell)
+    if not source.strip():
+        return
+    if cell.get("cell_type") == "code":
+        yield new_code_cell(source, id=f"own-{number}")
+    else:
+        yield new_markdown_cell(_harmless(source, "markdown"), id=f"own-{number}")
+
+
+def _harmless(source: str, kind: str) -> str:
+    """Text in which no browser sees a tag, no link a script and no formula a command; code is shown as text anyway."""
+    if kind == "code":
+        return source
+    return COMMAND.sub(" ", LINK.sub("] ", TAG.sub("< ", source)))

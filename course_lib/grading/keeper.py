@@ -1,0 +1,233 @@
+"""keeper: stands between the judge and a learner's process, and has never run a line of the learner's.
+
+It alone holds the lines to the judge. It starts the learner's process, starts it again without the cell that ended it,
+gives each question's cases into a pipe that only this question's child holds, and cleans up after each.
+"""
+
+import contextlib
+import os
+import select
+import signal
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from json import dumps, loads  # by name: in its process, a learner may change what the module holds
+from typing import Any
+
+from course_lib.grading import pipes, processes, wire
+from course_lib.grading.learner import Learner
+from course_lib.grading.limits import Limits, limit_computing
+
+TICK = 0.1  # seconds between looks at memory
+TALK = 2**20  # bytes of what a learner's process may say of itself
+STARTS = 60  # of a learner's process: each but the first has cost a cell or a question
+FAREWELL = 5.0  # seconds in which a learner's process must notice that a child is gone
+BROKEN = (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, wire.Malformed)
+
+
+class Lost(Exception):
+    """A process came to an end that nobody asked for; how, in a word: timeout, memory, much or killed."""
+
+
+@dataclass
+class Running:
+    """A learner's process.
+
+    Attributes:
+        number: Of the process.
+        line: On which it talks with the keeper.
+        ended: How the child ended that has the question, once it has.
+    """
+
+    number: int
+    line: socket.socket
+    ended: list[str] = field(default_factory=list)
+
+
+class Keeper:
+    """Keeps one submission running."""
+
+    def __init__(self, setup: dict[str, Any], limits: Limits, tell: Callable[[bytes, Any], None], ends: list[int]):
+        """Nothing runs yet.
+
+        Args:
+            setup: Cells, names of questions, cells to leave out.
+            limits: What may be used.
+            tell: Tells the judge something.
+            ends: Descriptors that nobody else may have.
+        """
+        self.setup, self.limits, self.tell, self.ends = setup, limits, tell, ends
+        self.lost = {int(number): str(how) for number, how in setup["lost"].items()}
+        self.running: Running | None = None
+        self.starts = 0
+
+    def ready(self) -> Running:
+        """A learner's process whose cells have run.
+
+        Raises:
+            Lost: If none stays.
+        """
+        while self.running is None:
+            self.starts += 1
+            if self.starts > STARTS:
+                raise Lost("killed")
+            self._follow_cells(self._start())
+        return self.running
+
+    def ask(self, question: bytes) -> bytes:
+        """Put a question to a child of the learner's process.
+
+        Args:
+            question: A frame.
+
+        Returns:
+            The frame that came back, of which nothing is believed.
+
+        Raises:
+            Lost: If none did.
+        """
+        running = self.ready()
+        running.ended.clear()
+        source, to_child = os.pipe()
+        from_child, target = os.pipe()
+        try:
+            with contextlib.suppress(OSError):  # where the process is gone already, this is noticed below
+                socket.send_fds(running.line, [b"q"], [source, target])
+            os.close(source)
+            os.close(target)
+            found = self._exchange(running, question, to_child, from_child)
+            if found[:1] not in (b"a", b"m"):
+                raise wire.Malformed
+            return found
+        except pipes.TooMuch as e:
+            raise Lost("much"+str(e)+str(processes.descendants())) from None
+        except BROKEN:
+            self._stop(running)
+            import traceback; raise Lost("killed"+traceback.format_exc()[-600:]) from None
+        finally:
+            os.close(to_child)
+            os.close(from_child)
+            self._clean(running)
+
+    def _start(self) -> Running:
+        line, theirs = socket.socketpair()
+        number = os.fork()
+        if number:
+            theirs.close()
+            return Running(number, line)
+        try:
+            line.close()
+            for end in self.ends:
+                os.close(end)
+            processes.unprotect()
+            self._become_learner(theirs)
+        finally:
+            os._exit(1)
+
+    def _become_learner(self, line: socket.socket) -> None:
+        limit_computing(self.limits.cells_seconds, for_good=True)
+
+        def say(kind: bytes, content: bytes) -> None:
+            line.sendall(wire.framed(kind, content))
+
+        learner = Learner(self.setup["cells"], self.setup["names"], self.lost, self.limits, say)
+        say(b"d", dumps(learner.run_cells()).encode())
+        learner.serve(line)
+
+    def _follow_cells(self, running: Running) -> None:
+        """Follow the cells; one that ends the process, or goes on for ever, is left out from then on."""
+        cells = [number for number in range(len(self.setup["cells"])) if number not in self.lost]
+        cell = cells[0] if cells else 0
+        try:
+            while True:
+                kind, content = self._hear(running, self.limits.cell_seconds * self.limits.patience)
+                if kind == b"d":
+                    errors = {int(number): str(error)[:1000] for number, error in loads(content).items()}
+                    self.running = running
+                    return self.tell(b"d", {"errors": errors, "lost": self.lost})
+                cell = cells[cells.index(int(content))]
+                self.tell(b"c", cell)
+        except Lost as error:
+            self._stop(running)
+            self.lost[cell] = str(error)
+        except BROKEN:
+            self.lost[cell] = self._stop(running)
+
+    def _hear(self, running: Running, seconds: float) -> tuple[bytes, bytes]:
+        """What the learner's process says next."""
+        deadline = time.monotonic() + seconds
+
+        def read(length: int) -> bytes:
+            self._wait([running.line.fileno()], [], deadline)
+            return running.line.recv(length)
+
+        return wire.read_frame(read, TALK)
+
+    def _wait(self, incoming: list[int], outgoing: list[int], deadline: float) -> tuple[list[int], list[int]]:
+        """Wait until something can be read or written; meanwhile watch time and memory."""
+        while True:
+            readable, writable, _ = select.select(incoming, outgoing, [], TICK)
+            if processes.memory_of_descendants(self.limits.memory) > self.limits.memory:
+                raise Lost("memory")
+            if readable or writable:
+                return readable, writable
+            if time.monotonic() > deadline:
+                raise Lost("timeout")
+
+    def _exchange(self, running: Running, question: bytes, to_child: int, from_child: int) -> bytes:
+        """Hand over a question, take the answer."""
+        deadline = time.monotonic() + self.limits.question_seconds * self.limits.patience
+        left, found, line = memoryview(question), bytearray(), running.line.fileno()
+        incoming = [from_child, line]
+        os.set_blocking(to_child, False)
+        os.set_blocking(from_child, False)
+        while not pipes.complete(found, self.limits.answer):
+            readable, writable = self._wait(incoming, [to_child] if left else [], deadline)
+            if time.monotonic() > deadline:
+                raise Lost("timeout")
+            if writable:
+                left = pipes.written(to_child, left)
+            if from_child in readable and not pipes.drain(from_child, found, 2**20):
+                incoming.remove(from_child)
+            elif line in readable:
+                self._child_ended(running)
+                pipes.drain(from_child, found, self.limits.answer)
+                if not pipes.complete(found, self.limits.answer):
+                    raise Lost(running.ended[0]+self.dbg.decode()+repr(bytes(found[:100]))+str(len(left)))
+        return bytes(found)
+
+    def _child_ended(self, running: Running) -> None:
+        kind, content = self._hear(running, FAREWELL)
+        said = loads(content); self.dbg=content
+        if kind != b"e":
+            raise wire.Malformed
+        slow = float(said["seconds"]) >= self.limits.question_seconds
+        running.ended.append("timeout" if slow or said["signal"] == getattr(signal, "SIGXCPU", -1) else "killed")
+
+    def _clean(self, running: Running) -> None:
+        """Leave nothing of a question; a learner's process that does not return to its post is ended."""
+        if self.running is not running:
+            return
+        processes.kill_all_but(running.number)
+        try:
+            if not running.ended:
+                self._child_ended(running)
+        except (Lost, *BROKEN):
+            self._stop(running)
+
+    def _stop(self, running: Running) -> str:
+        """End a learner's process and all that came from it; gives how it ended, where it did by itself."""
+        self.running = None
+        running.line.close()
+        processes.kill_all_but(running.number)
+        time.sleep(0.02)  # time to be dead of its own doing
+        with contextlib.suppress(OSError):
+            os.kill(running.number, signal.SIGKILL)
+        slow = False
+        with contextlib.suppress(OSError):
+            _, status, used = os.wait4(running.number, 0)
+            spent = used.ru_utime + used.ru_stime
+            slow = os.WTERMSIG(status) == signal.SIGXCPU or spent >= self.limits.cells_seconds
+        processes.kill_all_but(None)
+        return "timeout" if slow else "killed"

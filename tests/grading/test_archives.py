@@ -1,0 +1,176 @@
+"""Zips from learning platforms: whose is whose, and what hostile archives cannot do."""
+
+import io
+import json
+import os
+import zipfile
+
+import pytest
+from conftest import PS
+
+from course_lib.grading import zips
+from course_lib.grading.archives import PATTERNS, platform_of
+from course_lib.grading.zips import parts_of
+
+
+@pytest.fixture
+def collect(course, nbgrader, right):
+    """Collect from one archive; gives students to contents, and what was complained of."""
+
+    def run(entries, name="class.zip", platform="auto"):
+        folder = course.root / "downloaded" / PS / "archive"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(packed(entries))
+        said = nbgrader.collect(PS, platform)
+        found = {student: course.submission(student, PS).read_bytes() for student in course.students(PS)}
+        return found, "\n".join(said)
+
+    return run
+
+
+def packed(entries):
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in entries:
+            archive.writestr(name, text)
+    return content.getvalue()
+
+
+def link(name):
+    entry = zipfile.ZipInfo(name)
+    entry.external_attr = 0o120777 << 16
+    return entry
+
+
+def test_moodle_names_tell_the_participant_in_folders_and_without(collect):
+    found, said = collect(
+        [
+            ("Ada Lovelace_123_assignsubmission_file/solution.ipynb", "{}"),
+            ("Eve O'Neil_456_assignsubmission_file_ps1.ipynb", "{}"),
+            ("Eve O'Neil_456_assignsubmission_file_notes.html", "x"),
+        ]
+    )
+    assert found.keys() == {"123", "456"}
+    assert "notes.html" in said and "no notebook" in said
+
+
+def test_canvas_names_tell_the_user_late_or_not(collect):
+    found, _ = collect([("lovelaceada_LATE_123_9001_ps1-2.ipynb", "{}"), ("oneileve_456_9002_ps1.ipynb", "{}")])
+    assert found.keys() == {"123", "456"}
+
+
+def test_plain_names_are_students_as_files_folders_and_zips(collect, course):
+    found, _ = collect([("ada/work.ipynb", "{}"), ("eve.ipynb", "{}")])
+    assert found.keys() == {"ada", "eve"}
+    found, _ = collect([("deep/work.ipynb", "[1]")], name="sam.zip")
+    assert found["sam"] == b"[1]"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Eve_11_assignsubmission_file_/x_22_assignsubmission_file_/ps1.ipynb",
+        "Eve_11_assignsubmission_file_x_22_assignsubmission_file_.ipynb",
+    ],
+)
+def test_nobody_hands_in_for_somebody_else_on_moodle(name):
+    assert PATTERNS["moodle"].fullmatch(name)["student_id"] == "11"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "evea_11_5_lovelace_22_99_ps1.ipynb",
+        "evea_11_5_w.zip/lovelace_22_9_ps1.ipynb",
+        "evea_LATE_11_5_b_22_9_x.ipynb",
+    ],
+)
+def test_nobody_hands_in_for_somebody_else_on_canvas(name):
+    assert PATTERNS["canvas"].fullmatch(name)["student_id"] == "11"
+
+
+def test_one_odd_name_does_not_change_whose_names_are_read(collect):
+    entries = [(f"learner{number}_{number}_5_ps1.ipynb", "{}") for number in range(3)]
+    found, _ = collect([*entries, ("evea_11_5_x_22_assignsubmission_file_.ipynb", "{}")])
+    assert found.keys() == {"0", "1", "2", "11"}
+    assert platform_of(["ada.ipynb", "x_1_assignsubmission_file_/y.ipynb"]) == "plain"
+
+
+def test_of_several_notebooks_the_one_with_the_questions_counts_then_the_last(collect, right):
+    old, new = json.dumps(right), json.dumps({**right, "metadata": {}})
+    found, said = collect(
+        [
+            ("ada_1_7_ps1-2.ipynb", old),
+            ("ada_1_7_ps1-10.ipynb", new),
+            ("ada_1_7_zzz.ipynb", "{}"),
+            ("eve_2_8_other.ipynb", "{}"),
+        ]
+    )
+    assert found["1"].decode() == new and found["2"] == b"{}"
+    assert "several notebooks" in said and "holds no cell" in said
+
+
+def test_names_that_lead_out_links_and_devices_are_left_where_they_are(collect, course):
+    before = set(course.root.parent.rglob("*"))
+    found, said = collect(
+        [
+            ("../../../evil.ipynb", "{}"),
+            ("/tmp/evil-absolute.ipynb", "{}"),
+            ("C:\\evil.ipynb", "{}"),
+            ("a/..\\..\\evil.ipynb", "{}"),
+            (link("linked/ps1.ipynb"), "/etc/shadow"),
+            ("ada/ps1.ipynb", "{}"),
+            ("eve/ps1.py", "x"),
+            ("<b>/ps1.ipynb", "{}"),
+            (".hidden/ps1.ipynb", "{}"),
+        ]
+    )
+    assert found == {"ada": b"{}"}
+    assert said.count("leads out of the archive") == 4 and "a link or a device" in said
+    assert not os.path.lexists("/tmp/evil-absolute.ipynb")
+    new = [path.name for path in course.root.parent.rglob("*") if path not in before]
+    assert new and not [name for name in new if "evil" in name]
+
+
+def test_a_bomb_costs_one_entry_and_little_memory(collect, monkeypatch):
+    monkeypatch.setattr(zips, "LARGEST", 1000)
+    bomb = packed([("inner.ipynb", b"0" * 10**5)])
+    found, said = collect([("ada/ps1.ipynb", "{}"), ("eve/ps1.ipynb", b"0" * 10**6), ("sam.zip", bomb)])
+    assert found.keys() == {"ada"} and said.count("larger than") == 2
+
+
+def test_a_zip_that_lies_about_its_sizes_is_read_within_limits(monkeypatch, tmp_path):
+    monkeypatch.setattr(zips, "LARGEST", 1000)
+    content = packed([("ada.ipynb", b"0" * 10**6)])
+    path = tmp_path / "lie.zip"
+    path.write_bytes(content.replace((10**6).to_bytes(4, "little"), (10).to_bytes(4, "little")))
+    parts = list(parts_of(path, "", lambda *words: None))
+    assert sum(len(part.content) for part in parts) <= 1000
+
+
+def test_a_third_level_too_many_files_and_endless_names_are_left_out(monkeypatch, tmp_path):
+    monkeypatch.setattr(zips, "ENTRIES", 3)
+    third = packed([("x.zip", packed([("y.ipynb", "{}")])), ("z.ipynb", "{}")])
+    entries = [("ada.zip", third), ("n" * 600 + ".ipynb", "{}"), ("eve.ipynb", "{}"), ("sam.ipynb", "{}")]
+    path = tmp_path / "class.zip"
+    path.write_bytes(packed(entries))
+    said = []
+    parts = parts_of(path, "", lambda form, *values: said.append(form % values))
+    assert [part.name for part in parts] == ["ada.zip/z.ipynb", "eve.ipynb"]
+    assert len(said) == 3 and all(len(line) < 300 for line in said)
+
+
+def test_a_damaged_archive_stops_nothing(collect, course):
+    folder = course.root / "downloaded" / PS / "archive"
+    folder.mkdir(parents=True)
+    (folder / "broken.zip").write_bytes(b"PK\x03\x04 no zip")
+    (folder / "notes.txt").write_text("x")
+    found, said = collect([("ada/ps1.ipynb", "{}"), ("eve.zip", b"no zip")])
+    assert found.keys() == {"ada"}
+    assert said.count("cannot be read") == 2 and "neither a zip nor a notebook" in said
+
+
+def test_collecting_again_replaces_what_was_collected(collect):
+    collect([("ada/ps1.ipynb", "[1]"), ("eve/ps1.ipynb", "[1]")], platform="plain")
+    found, _ = collect([("ada/ps1.ipynb", "[2]"), ("eve/ps1.ipynb", "[2]")])
+    assert found == {"ada": b"[2]", "eve": b"[2]"}

@@ -1,0 +1,303 @@
+"""A class is graded once, goes on where it was stopped, and nobody stops the others."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
+
+import pytest
+from conftest import PS, autograded, needs_jail, scores
+
+from course_lib.errors import CourseError
+from course_lib.grading import classroom, log
+from course_lib.grading.course_folder import Course, assignment_named
+from course_lib.grading.pools import judge_all
+from course_lib.grading.rehearsal import a_class, hand_in, solved, with_answer
+from course_lib.grading.terms import NO_JUDGES, Terms, questions_version
+
+GRADE = "from course_lib.cli import main, grading; main()"
+
+
+@pytest.fixture
+def grade(course, nbgrader, pace, words_judge):
+    def run(terms=None, **changes):
+        terms = terms or Terms(course.seed())
+        return classroom.grade(course, PS, terms, replace(pace, **changes), nbgrader)
+
+    return run
+
+
+@pytest.fixture
+def three(course, right):
+    wrong, slow = (with_answer(right, "entropy", f"return {word!r}") for word in ("wrong", "slow"))
+    hand_in(course, PS, {"ada": right, "eve": wrong, "sam": slow})
+
+
+def files(course):
+    """Everything in graded/ but the log, which holds times."""
+    return {
+        path.relative_to(course.root).as_posix(): path.read_bytes()
+        for path in (course.root / "graded").rglob("*")
+        if path.is_file() and path != course.log
+    }
+
+
+def test_a_class_is_judged_recorded_and_shown(course, three, grade):
+    graded = grade()
+    assert (graded.judged, graded.recorded, graded.trouble) == (3, 3, {})
+    assert scores(course) == {"ada": 40, "eve": 35, "sam": 35}
+    assert {path.removeprefix("graded/") for path in files(course)} == {
+        f"{PS}.html",
+        *(f"{student}/{PS}.{kind}" for student in ("ada", "eve", "sam") for kind in ("json", "html")),
+    }
+
+
+def test_what_is_graded_already_is_left_and_what_changed_is_graded_alone(course, three, right, grade, words_judge):
+    grade()
+    before = files(course)
+    words_judge.asked.clear()
+    graded = grade()
+    assert (graded.judged, graded.recorded, words_judge.asked) == (0, 0, [])
+    assert graded.reports.keys() == {"ada", "eve", "sam"} and files(course) == before
+    hand_in(course, PS, {"eve": right})
+    assert (grade().judged, words_judge.asked, scores(course)["eve"]) == (1, ["eve"], 40)
+
+
+@pytest.mark.parametrize("change", ["seed", "policy", "questions", "everything", "log"])
+def test_another_seed_policy_question_or_no_log_grades_everybody_again(course, three, grade, change, monkeypatch):
+    grade()
+    terms, changes = Terms(course.seed()), {}
+    if change == "seed":
+        terms = replace(terms, seed=1)
+        course.set_seed(1)
+    if change == "policy":
+        terms = replace(terms, library_answers="warn")
+    if change == "questions":
+        monkeypatch.setattr(log, "questions_version", lambda assignment: "mended")
+    if change == "everything":
+        changes = {"everything": True}
+    if change == "log":
+        course.log.unlink()
+    assert grade(terms, **changes).judged == 3
+
+
+def test_a_report_without_a_jail_does_not_serve_where_a_jail_is_asked_for(course, three, grade):
+    seed = course.seed()
+    assert grade(Terms(seed, isolated=False)).judged == 3
+    assert grade(Terms(seed)).judged == 3
+    assert grade(Terms(seed, isolated=False)).judged == 0
+
+
+def test_a_score_that_the_gradebook_lost_is_written_again(course, three, grade):
+    grade()
+    course.autograded("ada", PS).chmod(0o644)
+    course.autograded("ada", PS).write_text('{"half a')
+    shutil.rmtree(course.autograded("eve", PS).parent)
+    graded = grade()
+    assert (graded.judged, graded.recorded) == (0, 2)
+    assert autograded(course, "ada").metadata.course.report == log.last_entries(course, PS)["ada"].report
+
+
+def test_a_torn_line_of_the_log_costs_one_submission(course, three, grade):
+    grade()
+    content = course.log.read_bytes()
+    course.log.write_bytes(content[:-20])
+    assert grade().judged == 1
+    assert len(log.last_entries(course, PS)) == 3 and grade().judged == 0
+
+
+def test_who_cannot_be_graded_is_named_and_stops_nobody(course, three, grade):
+    (course.root / "submitted" / "without" / PS).mkdir(parents=True)
+    (course.root / "submitted" / "odd,name" / PS).mkdir(parents=True)
+    linked = course.submission("linked", PS)
+    linked.parent.mkdir(parents=True)
+    linked.symlink_to(course.submission("ada", PS))
+    graded = grade()
+    assert graded.trouble.keys() == {"without", "odd,name", "linked"} and graded.recorded == 3
+    page = course.class_page(PS).read_text()
+    assert all(name in page for name in graded.trouble)
+
+
+def test_nothing_to_grade_no_release_and_an_unknown_assignment_are_told(course, right, grade, nbgrader):
+    with pytest.raises(CourseError, match="nobody handed in"):
+        grade()
+    with pytest.raises(CourseError, match="did you mean ps2_mixup"):
+        assignment_named("ps2_mixups")
+    assert assignment_named("ps2") == "ps2_mixup"
+    hand_in(course, PS, {"ada": right})
+    (course.root / "gradebook.db").unlink()
+    with pytest.raises(CourseError, match="make release"):
+        grade()
+
+
+def test_the_seed_is_drawn_once_kept_and_read_by_nobody_else(tmp_path):
+    course = Course(tmp_path)
+    seed = course.seed()
+    assert course.seed() == seed and seed != Course(tmp_path.parent).seed()
+    (tmp_path.parent / ".grading-seed").unlink()
+    path = tmp_path / ".grading-seed"
+    assert os.name == "nt" or path.stat().st_mode & 0o777 == 0o600
+    course.set_seed(7)
+    assert course.seed() == 7 and [each.name for each in tmp_path.iterdir()] == [".grading-seed"]
+    path.write_text("seven")
+    with pytest.raises(CourseError, match="holds no seed"):
+        course.seed()
+
+
+def test_the_version_of_questions_stands_for_all_that_judges():
+    folder = {path.name for path in (course_lib_grading() / "x").parent.glob("*.py")}
+    assert folder >= NO_JUDGES
+    assert {"runner.py", "worker.py", "wire.py", "submission.py", "tampering.py", "assessing.py"} <= folder - NO_JUDGES
+    assert questions_version(PS) != questions_version("ps2_mixup")
+
+
+def course_lib_grading():
+    from pathlib import Path
+
+    return Path(classroom.__file__).parent
+
+
+class Fragile(Executor):
+    """A pool that one student takes down, and with it everything that waits."""
+
+    def __init__(self, jobs):
+        self.broken = False
+
+    def submit(self, function, /, *arguments, **named):
+        task, future = arguments[0], Future()
+        self.broken = self.broken or task.student == "eve"
+        if self.broken:
+            future.set_exception(BrokenProcessPool("died"))
+        else:
+            future.set_result(function(*arguments))
+        return future
+
+
+def test_a_submission_that_takes_its_judge_down_is_alone_in_having_no_score(course, three, grade):
+    graded = grade(pool_of=Fragile)
+    assert graded.trouble.keys() == {"eve"} and "died twice" in graded.trouble["eve"]
+    assert graded.reports.keys() == {"ada", "sam"}
+
+
+def test_pools_that_never_live_are_told_at_once(course, right):
+    terms = Terms(1)
+    notebooks = {f"eve-{number}": right for number in range(5)}
+    hand_in(course, PS, notebooks)
+    tasks = [replace(classroom.task_of(course, name, PS, terms), student="eve") for name in notebooks]
+    with pytest.raises(CourseError, match="do not live"):
+        list(judge_all(tasks, Fragile, 2))
+
+
+def test_a_mistake_of_the_judge_costs_one_submission(course, three, grade, words_judge, monkeypatch):
+    judged = words_judge.judged
+    monkeypatch.setattr(
+        words_judge, "judged", lambda question, answer: judged(question, answer) if "slow" not in answer else 1 / 0
+    )
+    assert grade().trouble == {"sam": "ZeroDivisionError: division by zero"}
+
+
+def command(course, *options):
+    words = [sys.executable, "-c", GRADE, "grade", "ps1", *options]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(words, cwd=course.root, env=environment, stdout=-1, stderr=-1, start_new_session=True)
+
+
+def graded_by_command(course, *options):
+    process = command(course, *options)
+    said, complained = process.communicate(timeout=280)
+    assert process.returncode == 0, complained.decode()[-3000:]
+    return said.decode()
+
+
+def copy_of(course, folder):
+    shutil.copytree(course.root, folder)
+    return Course(folder)
+
+
+def comments(course):
+    """Everything that the gradebook says of everybody."""
+    from nbgrader.api import Gradebook
+
+    with Gradebook(f"sqlite:///{course.root / 'gradebook.db'}") as gradebook:
+        found = {}
+        for submission in gradebook.assignment_submissions(PS):
+            for notebook in submission.notebooks:
+                found |= {(submission.student.id, each.name): each.auto_score for each in notebook.grades}
+                found |= {(submission.student.id, f"said {each.name}"): each.comment for each in notebook.comments}
+        return found
+
+
+@pytest.mark.verify
+def test_a_killed_grader_run_again_gives_what_an_undisturbed_one_gives(course, right, tmp_path):
+    needs_jail()
+    course.set_seed(5)
+    killing = with_answer(right, "entropy", "import os\n    os.kill(os.getpid(), 9)")
+    wrong = with_answer(right, "softmax_with_temperature", "return args[0]")
+    hand_in(course, PS, {"ada": right, "eve": killing, "sam": wrong})
+    calm = copy_of(course, tmp_path / "calm")
+    said = graded_by_command(calm)
+    assert "3 submissions judged, 3 scores written" in said
+    for number, moment in enumerate(("submitted", f"graded/*/{PS}.json", "autograded/*/*/*.ipynb")):
+        killed = copy_of(course, tmp_path / f"killed-{number}")
+        process = command(killed)
+        deadline = time.monotonic() + 120
+        while not list(killed.root.glob(moment)) and time.monotonic() < deadline:
+            time.sleep(0.005)
+        time.sleep(2.0 if moment == "submitted" else 0.0)
+        process.kill()
+        process.communicate()
+        wait_until_gone(process.pid)
+        graded_by_command(killed)
+        assert files(killed) == files(calm)
+        assert scores(killed) == scores(calm) and comments(killed) == comments(calm)
+
+
+def wait_until_gone(group):
+    """Nothing that the grader started outlives it for long."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.1)
+    os.killpg(group, signal.SIGKILL)
+    raise AssertionError("processes of a killed grader are left")
+
+
+@pytest.mark.verify
+def test_two_runs_give_the_same_bytes_one_at_a_time_or_two(course, tmp_path):
+    needs_jail()
+    right = solved(course, PS)
+    wrong = with_answer(right, "entropy", "return args[0].sum(dim=1)")
+    hand_in(course, PS, {"ada": right, "eve": wrong})
+    course.set_seed(5)
+    one, other = copy_of(course, tmp_path / "one"), copy_of(course, tmp_path / "other")
+    graded_by_command(one, "--jobs", "1")
+    graded_by_command(other, "--jobs", "2")
+    assert files(one) == files(other) and len(files(one)) == 5
+    assert scores(one) == scores(other) == {"ada": 40, "eve": 35}
+
+
+@pytest.mark.soak
+def test_a_class_of_300_is_graded(course):
+    needs_jail()
+    hand_in(course, PS, a_class(solved(course, PS), 300))
+    process = command(course)
+    assert process.communicate()[0] and process.returncode == 0
+    reports = [json.loads(path.read_text()) for path in course.root.glob(f"graded/*/{PS}.json")]
+    assert len(reports) == 300 and sum(report["points"] == 40 for report in reports) == 150
+    assert len(scores(course)) == 300
+
+
+def test_threads_serve_as_a_pool_as_processes_do(course, three, words_judge):
+    terms = Terms(1)
+    tasks = [classroom.task_of(course, student, PS, terms) for student in course.students(PS)]
+    assert {each.task.student for each in judge_all(tasks, ThreadPoolExecutor, 2)} == {"ada", "eve", "sam"}
+    assert list(judge_all([], ThreadPoolExecutor, 2)) == []

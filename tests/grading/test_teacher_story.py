@@ -1,0 +1,93 @@
+"""Every command of docs/teaching.md, in order, on a class whose grader is wrong at first and is mended."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from conftest import PS, ROOT, lay_out, needs_jail, scores
+
+from course_lib.grading.rehearsal import cell_named, solved, with_answer, with_source
+
+PAGE = (ROOT / "docs" / "teaching.md").read_text()
+COMMANDS = re.search(r"```\n(make release\n.*?)```", PAGE, re.DOTALL)[1].strip().splitlines()
+
+
+WRONG_GRADER = """
+from pathlib import Path
+if Path(__file__).with_name("wrong").exists():
+    from course_lib.questions.ps1_dark_knowledge import entropy
+    object.__setattr__(entropy.ENTROPY, "reference", entropy._in_bits)
+"""
+
+
+@pytest.fixture
+def teacher(tmp_path):
+    """A course whose question on entropy asks for bits until it is mended; runs commands in it."""
+    needs_jail()
+    library = tmp_path / "library"
+    library.mkdir()
+    (library / "sitecustomize.py").write_text(WRONG_GRADER)
+    (library / "wrong").touch()
+    course = lay_out(tmp_path / "course", PS)
+    shims = tmp_path / "bin"
+    shims.mkdir()
+    for name, code in {
+        "course": "from course_lib.cli import grading, main; main()",
+        "nbgrader": "from nbgrader.apps.nbgraderapp import main; main()",
+    }.items():
+        (shims / name).write_text(f"#!/bin/sh\nexec {sys.executable} -c '{code}' \"$@\"\n")
+        (shims / name).chmod(0o755)
+    path = os.pathsep.join([str(shims), str(Path(sys.executable).parent), os.environ["PATH"]])
+    environment = {**os.environ, "PATH": path, "PYTHONPATH": str(library), "OMP_NUM_THREADS": "1"}
+
+    def run(command):
+        command = command.replace("make release", f"{sys.executable} -m course_lib.grading.release")
+        done = subprocess.run(command, shell=True, cwd=course.root, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, f"{command}\n{done.stdout[-1500:]}{done.stderr[-1500:]}"
+        return done.stdout
+
+    return course, run, (library / "wrong").unlink
+
+
+@pytest.mark.verify
+def test_a_class_is_released_collected_graded_regraded_and_exported(teacher):
+    course, run, mend = teacher
+    commands = iter(COMMANDS)
+    assert f"{PS}: 7 questions, 40 points" in run(next(commands))
+
+    right = solved(course, PS)
+    killing = with_answer(right, "softmax_with_temperature", "import os\n    os._exit(0)")
+    tampered = with_source(right, "check_entropy", "5.0")
+    cell_named(tampered, "ask_entropy")["source"] = "<script>alert(1)</script>"
+    with zipfile.ZipFile(course.root / "class.zip", "w") as archive:
+        for number, notebook in enumerate((right, killing, tampered)):
+            archive.writestr(f"learner{number}_{number}_77_{PS}-1.ipynb", json.dumps(notebook))
+    assert f"3 submissions of {PS}" in run(next(commands))
+
+    assert "3 submissions judged, 3 scores written" in run(next(commands))
+    assert scores(course) == {"0": 35, "1": 29, "2": 35}
+    page = course.class_page(PS).read_text()
+    assert "locked cell check_entropy was changed" in page and "its process was killed" in page
+    assert "<script" not in page
+
+    mend()
+    listed = run(next(commands))
+    assert "3 gain, 0 lose" in listed and "0 to 5" in listed and "Nothing was written" in listed
+    assert scores(course) == {"0": 35, "1": 29, "2": 35}
+    assert "3 scores written" in run(next(commands))
+    assert scores(course) == {"0": 40, "1": 34, "2": 40}
+
+    run(next(commands))
+    feedback = (course.root / "feedback" / "1" / PS / f"{PS}.html").read_text()
+    assert "It ended the Python that it ran in." in feedback and "Score: 34.0 / 40.0" in feedback
+    for command in commands:
+        run(command)
+    assert "learner" not in (course.root / "canvas.csv").read_text()
+    assert "\n1,1,,,,34" in (course.root / "canvas.csv").read_text()
+    assert "Participant 1,1,,Submitted for grading,34,40" in (course.root / "moodle.csv").read_text()
