@@ -13,7 +13,13 @@ from PIL import Image
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"```(\w*)\n(.*?)```", README, flags=re.DOTALL)
-COMMANDS = [line for _, block in BLOCKS for line in block.splitlines() if line.startswith("course ")]
+OF_TEACHERS = re.search(r"```\n(make release\n.*?)```", (ROOT / "docs" / "teaching.md").read_text(), re.DOTALL)[1]
+COMMANDS = [
+    line
+    for _, block in BLOCKS
+    for line in block.splitlines()
+    if line.startswith("course ") and line not in OF_TEACHERS  # which tests/grading/test_teacher_story.py runs
+]
 QUICK = ["--epochs", "1", "--seeds", "1", "--device", "cpu"]
 
 
@@ -26,7 +32,22 @@ def numbers_of(text):
 
 def test_the_readme_is_short_and_names_every_command():
     assert len(README.splitlines()) < 120
-    for command in ("run", "report", "calibration", "doctor", "study", "claims", "recipes", "bench", "data pack"):
+    for command in (
+        "run",
+        "report",
+        "calibration",
+        "doctor",
+        "study",
+        "claims",
+        "recipes",
+        "bench",
+        "data pack",
+        "start",
+        "check",
+        "progress",
+        "grade",
+        "workshop",
+    ):
         assert f"course {command}" in README
 
 
@@ -37,8 +58,13 @@ def test_every_file_that_the_readme_names_is_there():
         assert (ROOT / "course_lib" / module).exists(), module
 
 
-def test_make_demo_and_make_test_do_what_the_readme_says():
-    for target, command in (("demo", "course run --recipe demo"), ("test", "python -m pytest")):
+def test_what_the_readme_tells_teachers_is_what_the_page_for_them_does():
+    assert f"```\n{OF_TEACHERS}```" in README
+
+
+def test_make_demo_lab_and_test_do_what_the_readme_says():
+    targets = {"demo": "course run --recipe demo", "lab": "course lab", "test": "python -m pytest"}
+    for target, command in targets.items():
         said = subprocess.run(
             ["make", "--no-print-directory", "--dry-run", target], cwd=ROOT, capture_output=True, text=True, check=True
         )
