@@ -25,7 +25,7 @@ QUICK = ["--epochs", "1", "--seeds", "1", "--device", "cpu"]
 
 def numbers_of(text):
     """The rows of the table as trained: name, then accuracy, NLL and so on."""
-    table = text[text.index("As trained") : text.index("After temperature scaling")]
+    table = text[text.index("As trained") :].partition("After temperature scaling")[0].partition("```")[0]
     rows = [line.split() for line in table.splitlines() if re.match(r"(teacher|ce|mixup|kd|mixup_kd)\b", line)]
     return {row[0]: [float(cell.split("±")[0]) for cell in row if re.match(r"[-+]?\d+\.\d", cell)] for row in rows}
 
