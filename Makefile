@@ -29,6 +29,7 @@ test: $(READY)   ## the tests (6 minutes at most)
 
 verify: $(READY) graders ## the slower tests: graders, kills, real photographs, attacks, notebooks in a browser
 	$(BIN)/python -m pytest -m verify
+	OMP_NUM_THREADS=2 $(BIN)/python -m pytest --nbmake --nbmake-timeout=120 notebooks exercises solutions
 
 graders: $(READY) ## every grader against right and wrong answers, stubs and mutants; a minute
 	$(BIN)/python -m course_lib.questions.graders

@@ -133,6 +133,7 @@ def _said(log: logging.Logger) -> Iterator[StringIO]:
     """What nbgrader complains of, kept from the screen."""
     said, others, propagate = StringIO(), log.handlers, log.propagate
     handlers: list[logging.Handler] = [logging.StreamHandler(said)]
+    handlers[0].setLevel(logging.WARNING)
     log.handlers, log.propagate = handlers, False
     try:
         yield said

@@ -106,9 +106,9 @@ def command(inside: Sequence[str], limits: Limits) -> list[str]:
     if os.getuid():
         return jailed
     laid_out = _laid_out([*visible, bubblewrap])
-    rest = ["--dev-bind", "/dev", "/dev", "--bind", "/proc", "/proc", "--perms", "0755", "--tmpfs", "/tmp"]
+    first = ["--dev-bind", "/dev", "/dev", "--bind", "/proc", "/proc", "--perms", "0755", "--tmpfs", "/tmp"]
     become = [sys.executable, "-I", "-S", "-c", BECOME_NOBODY]
-    return [bubblewrap, "--die-with-parent", *laid_out, *rest, "--", *become, *jailed]
+    return [bubblewrap, "--die-with-parent", *first, *laid_out, "--", *become, *jailed]
 
 
 def _visible() -> Iterator[str]:

@@ -19,7 +19,7 @@ def complete(found: bytearray, most: int) -> bool:
         return False
     length: int = wire.HEAD.unpack(found[: wire.HEAD.size])[1]
     if length > most:
-        raise TooMuch(repr(bytes(found[:60])))
+        raise TooMuch
     return len(found) >= wire.HEAD.size + length
 
 

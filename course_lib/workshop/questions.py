@@ -47,7 +47,7 @@ QUESTIONS = (
         "How sure is it on average?",
         ("about 73 %", "about 79 %", "about 85 %", "about 95 %"),
         0,
-        "About 73 %: it claims less than it knows. Training on mixed images makes this student underconfident, "
+        "It claims less than it knows. Training on mixed images makes this student underconfident, "
         "and that is not calibrated either.",
     ),
     Question(
@@ -56,22 +56,22 @@ QUESTIONS = (
         "What happens on average if we take only 50 of these images?",
         ("it shrinks", "it stays about the same", "it grows"),
         2,
-        "It grows, though the model is the same. Noise in small bins counts as error, so an ECE without the number of "
-        "images behind it says little.",
+        "The model is the same, but noise in small bins counts as error. An ECE without the number of images behind it "
+        "says little.",
     ),
     Question(
         "repair",
         "This student claims too little. We divide all its logits by one temperature. Which temperature repairs it?",
         ("one below 1", "exactly 1", "one above 1"),
         0,
-        "One below 1, which sharpens. It was fitted on images that are not used to report the result.",
+        "Below 1 sharpens, above 1 softens. The temperature is fitted on images that are not used to report the result.",
     ),
     Question(
         "changed-answers",
         "How many of its answers to 1,000 test images does that temperature change?",
         ("none", "about 10", "about 100"),
         0,
-        "None. The order of the classes stays, so accuracy stays. Confidence is repaired, knowledge is not added.",
+        "The order of the classes stays, so accuracy stays. Confidence is repaired, knowledge is not added.",
     ),
     Question(
         "follows",
@@ -79,8 +79,8 @@ QUESTIONS = (
         "(mixup_kd). Whose answers follow the mixing weight more closely?",
         ("the mixup student's", "the mixup_kd student's", "there is no clear difference"),
         0,
-        "The mixup student's, with every seed. The other one copies its teacher, which jumps from one digit to the "
-        "other: nobody ever told it about mixtures.",
+        "So it was with every seed. The other student copies its teacher, which jumps from one digit to the other: "
+        "nobody ever told it about mixtures.",
     ),
     Question(
         "temperature",
@@ -88,7 +88,7 @@ QUESTIONS = (
         "At which is their loss (NLL) on test images the lowest?",
         ("1", "2", "4", "8"),
         2,
-        "At 4, as a mean over five seeds. The best temperature depends on data, teacher and measure; "
+        "That is the mean over five seeds. The best temperature depends on data, teacher and measure; "
         "look at the spread before you quote it.",
     ),
     Question(
@@ -97,7 +97,7 @@ QUESTIONS = (
         "is that clear, with an interval wholly above 0?",
         ("0", "1", "2", "3", "4"),
         1,
-        "On one, the tabular data. Digits and fashion are undecided, and the small CIFAR-10 run went the other way. "
+        "Only on the tabular data. Digits and fashion are undecided, and the small CIFAR-10 run went the other way. "
         "Small runs neither confirm nor refute the paper; they show what evidence looks like.",
     ),
 )

@@ -17,8 +17,8 @@ from course_lib.workshop.room import Guess
 
 N_BINS = 5
 FEW = 20  # answers; a bin of fewer is drawn hollow, as in every diagram of the course
-SIZE = (760, 640)
-RADII = (6.0, 20.0)
+SIZE = (560, 500)
+RADII = (6.0, 16.0)
 
 
 @dataclass(frozen=True)
@@ -75,17 +75,17 @@ def diagram(record: Record, title: str) -> str:
 
     Args:
         record: What to draw.
-        title: Of the diagram.
+        title: What it is of, for its description.
 
     Returns:
         An SVG element; all words in it are escaped.
     """
     width, height = SIZE
-    chart = Chart((80, 80, 640, 480), (0, 1), (0, 1))
-    chart.axes(shares(), shares(), "how sure", "how often right", title)
+    chart = Chart((60, 44, 470, 372), (0, 1), (0, 1))
+    chart.axes(shares(), shares(), "how sure", "how often right")
     chart.line([0, 1], [0, 1], FAINT, width=4)
-    chart.label(0.02, 0.94, "right more often than claimed", look_of("kd").colour)
-    chart.label(0.98, 0.04, "claimed more than was known", look_of("ce").colour, "end")
+    chart.label(0.03, 0.93, "right more often than claimed", look_of("kd").colour)
+    chart.label(0.97, 0.08, "claimed more than was known", look_of("ce").colour, "end")
     alt = [f"{title}. {record.in_words}"]
     for count, sure, right in zip(*(part.tolist() for part in record.bins), strict=True):
         if count:
@@ -96,7 +96,7 @@ def diagram(record: Record, title: str) -> str:
             chart.marks.append(words(across, down + above, str(count), colour=QUIET, anchor="middle", size=16))
             alt.append(f"Of {count} answers that were {sure:.0%} sure, {right:.0%} were right.")
     marks = "".join([f'<rect width="{width}" height="{height}" fill="white"/>', *chart.marks])
-    note = words(80, height - 12, f"Numbers are answers; hollow: fewer than {FEW}.", colour=QUIET, size=14)
+    note = words(60, height - 14, f"Numbers are answers; hollow: fewer than {FEW}.", colour=QUIET, size=14)
     name = f'role="img" aria-label="{escape(" ".join(alt), quote=True)}"'
     return f'<svg class="diagram" viewBox="0 0 {width} {height}" {name} font-family="{FONT}">{marks}{note}</svg>'
 

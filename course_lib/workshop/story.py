@@ -1,6 +1,6 @@
 """story: twenty minutes in five acts; each asks first, and opens its explorer after the guess.
 
-``story.ipynb`` shows one act a cell. Where a room answers from its own laptops, the acts show the questions and leave
+``talk.ipynb`` shows one act a cell. Where a room answers from its own laptops, the acts show the questions and leave
 the guessing to the room.
 """
 
@@ -17,8 +17,8 @@ import ipywidgets
 
 from course_lib import widgets
 from course_lib.workshop.questions import BY_NAME
+from course_lib.workshop.story_server import READY, TALLY
 
-READY, TALLY = "COURSE_STORY_READY", "COURSE_TALLY"  # environment: a file to make when all is shown; the speaker's page
 STUDENTS = ("mixup", "mixup_kd")
 
 
@@ -55,7 +55,7 @@ ACTS = (
         "dark-knowledge",
         "What does a teacher know that a label does not?",
         "1 to 4",
-        "A label says “this is a 2”. A trained network says more: a 2, perhaps a 6, certainly no 1. "
+        "A label says “this is a 2”. A trained network says more: a 2 or rather a 1, certainly no 0. "
         "A temperature brings that to light.",
         ("softening",),
         widgets.TemperatureExplorer,
@@ -145,7 +145,9 @@ def act(name: str) -> ipywidgets.Widget:
             right.children = (_made(name),)
 
     opened.on_click(reveal)
-    head = f"<p class='story-minutes'>minutes {found.minutes}</p><h2 id='{name}' tabindex='-1'>{escape(found.title)}</h2>"
+    head = (
+        f"<p class='story-minutes'>minutes {found.minutes}</p><h2 id='{name}' tabindex='-1'>{escape(found.title)}</h2>"
+    )
     left = [ipywidgets.HTML(f"{head}<p>{escape(found.text)}</p>")]
     left += [_asked(question, reveal) for question in found.questions]
     columns = [_classed(ipywidgets.VBox(left), "story-left"), _classed(right, "story-right")]

@@ -1,13 +1,11 @@
 """A course of one assignment, released; tests that look at the classroom alone have answers judged by their words."""
 
 import hashlib
-import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
-import nbformat
 import pytest
+from released_course import PS, lay_out
 
 from course_lib.grading import assessing
 from course_lib.grading.course_folder import Course
@@ -15,17 +13,6 @@ from course_lib.grading.rehearsal import solved
 from course_lib.grading.reports import QuestionReport, SubmissionReport
 from course_lib.grading.tampering import cells_of, name_of, source_of
 from course_lib.questions import questions_of
-
-ROOT = Path(__file__).parent.parent.parent
-PS = "ps1_dark_knowledge"
-
-
-def lay_out(root, *assignments):
-    """A course that was not released yet."""
-    for name in assignments:
-        shutil.copytree(ROOT / "solutions" / name, root / "solutions" / name)
-    shutil.copy(ROOT / "nbgrader_config.py", root)
-    return Course(root)
 
 
 @pytest.fixture(scope="session")
@@ -94,24 +81,3 @@ def pace():
     from course_lib.grading.classroom import Pace
 
     return Pace(2, ThreadPoolExecutor)
-
-
-def scores(course, assignment=PS):
-    """Student to score, in the gradebook."""
-    from nbgrader.api import Gradebook
-
-    with Gradebook(f"sqlite:///{course.root / 'gradebook.db'}") as gradebook:
-        return {each["student"]: each["score"] for each in gradebook.submission_dicts(assignment)}
-
-
-def autograded(course, student, assignment=PS):
-    return nbformat.read(course.autograded(student, assignment), as_version=4)
-
-
-def needs_jail():
-    """Skip where there is no jail; where there must be one, fail."""
-    from course_lib.grading.jail import why_not
-
-    if reason := why_not():
-        assert not os.environ.get("CI"), reason
-        pytest.skip(reason)

@@ -6,7 +6,7 @@ import os
 import zipfile
 
 import pytest
-from conftest import PS
+from released_course import PS
 
 from course_lib.grading import zips
 from course_lib.grading.archives import PATTERNS, platform_of

@@ -12,7 +12,8 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 
 import pytest
-from conftest import PS, autograded, needs_jail, scores
+from nbgrader.api import Gradebook
+from released_course import PS, autograded, needs_jail, scores
 
 from course_lib.errors import CourseError
 from course_lib.grading import classroom, log
@@ -131,7 +132,8 @@ def test_nothing_to_grade_no_release_and_an_unknown_assignment_are_told(course, 
         assignment_named("ps2_mixups")
     assert assignment_named("ps2") == "ps2_mixup"
     hand_in(course, PS, {"ada": right})
-    (course.root / "gradebook.db").unlink()
+    with Gradebook(f"sqlite:///{course.root / 'gradebook.db'}") as gradebook:
+        gradebook.remove_assignment(PS)
     with pytest.raises(CourseError, match="make release"):
         grade()
 
@@ -222,8 +224,6 @@ def copy_of(course, folder):
 
 def comments(course):
     """Everything that the gradebook says of everybody."""
-    from nbgrader.api import Gradebook
-
     with Gradebook(f"sqlite:///{course.root / 'gradebook.db'}") as gradebook:
         found = {}
         for submission in gradebook.assignment_submissions(PS):

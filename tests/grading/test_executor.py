@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import PS, autograded, lay_out, needs_jail, scores
+from released_course import PS, autograded, lay_out, needs_jail, scores
 
 from course_lib.errors import CourseError
 from course_lib.grading.executor import outputs_of, refuse_without_jail

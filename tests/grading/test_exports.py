@@ -4,18 +4,18 @@ import csv
 
 import pytest
 from nbgrader.api import Gradebook
+from released_course import PS
 
 from course_lib.errors import CourseError
 from course_lib.grading.exports import Canvas, Moodle
-from course_lib.grading.gradebook import Nbgrader
 
 pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")  # nbgrader's own
 
 
 @pytest.fixture
 def gradebook(course):
-    Nbgrader(course)  # lets nbgrader find what it calls by name
-    with Gradebook(f"sqlite:///{course.root / 'some.db'}") as found:
+    with Gradebook(f"sqlite:///{course.root / 'gradebook.db'}") as found:
+        found.remove_assignment(PS)
         for name in ("ps1", "ps2"):
             found.add_assignment(name)
             found.add_notebook("notebook", name)

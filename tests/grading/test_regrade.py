@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from conftest import PS, scores
+from released_course import PS, scores
 
 from course_lib.errors import CourseError
 from course_lib.grading import classroom, log, regrade

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from conftest import PS
+from released_course import PS
 
 from course_lib.errors import CourseError
 from course_lib.grading.rehearsal import cell_named

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from conftest import PS
+from released_course import PS
 
 from course_lib.grading.rehearsal import cell_named, with_answer, with_source
 from course_lib.grading.tampering import cells_in, cells_of, name_of, tampering_notes

@@ -3,14 +3,13 @@
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
 import pytest
-from conftest import PS, ROOT, lay_out, needs_jail, scores
+from released_course import PS, ROOT, lay_out, needs_jail, scores
 
 from course_lib.grading.rehearsal import cell_named, solved, with_answer, with_source
 
