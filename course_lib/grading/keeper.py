@@ -195,7 +195,7 @@ class Keeper:
                 pipes.drain(from_child, found, self.limits.answer)
                 if not pipes.complete(found, self.limits.answer):
                     raise Lost(running.ended[0])
-        return bytes(found)
+        return pipes.frame_of(found)
 
     def _child_ended(self, running: Running) -> None:
         kind, content = self._hear(running, FAREWELL)

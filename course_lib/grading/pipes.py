@@ -23,6 +23,11 @@ def complete(found: bytearray, most: int) -> bool:
     return len(found) >= wire.HEAD.size + length
 
 
+def frame_of(found: bytearray) -> bytes:
+    """The frame that is there; what somebody wrote behind it must not reach a reader of frames."""
+    return bytes(found[: wire.HEAD.size + wire.HEAD.unpack(found[: wire.HEAD.size])[1]])
+
+
 def written(end: int, left: memoryview) -> memoryview:
     """What is left after writing what goes in; nothing where nobody reads."""
     try:

@@ -11,7 +11,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor, as_completed
+from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,17 +89,18 @@ def judge_all(tasks: Sequence[Task], pool_of: Callable[[int], Executor], jobs: i
             for future in as_completed(futures):
                 try:
                     yield future.result()
-                except BrokenExecutor:
+                except Exception:  # judging itself raises nothing: whoever judged is gone
                     lost.append(futures[future])
         finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+            for future in futures:
+                future.cancel()
     died = 0
     for task in lost:  # one of them took the pool down; which one shows when each has a pool of its own
         with pool_of(1) as pool:
             try:
                 yield pool.submit(judge_task, task).result()
                 died = 0
-            except BrokenExecutor as error:
+            except Exception as error:
                 died += 1
                 if died == HOPELESS:
                     raise CourseError("the processes that judge do not live: is there memory left?") from error

@@ -6,11 +6,15 @@ mistakes must lose some and be named, the untouched stub gets none. Then the ref
 
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
 
+import torch
 from rich.console import Console
 from rich.table import Table
 
-from course_lib.questions import ASSIGNMENTS, questions_of
+from course_lib.questions import ASSIGNMENTS, find, questions_of
 from course_lib.questions.calling import call
 from course_lib.questions.judging import Judge, Judgement
 from course_lib.questions.mutants import mutants_of
@@ -72,29 +76,53 @@ def survivors(question: Question) -> tuple[int, list[str]]:
     return len(mutants), [mutant.what for mutant in mutants if judged(judge, mutant.function).passed]
 
 
+@dataclass(frozen=True)
+class Examined:
+    """What was found out about one grader.
+
+    Attributes:
+        wrong: What it gets wrong, a line each.
+        mutants: Of its reference.
+        alive: Those that nothing notices.
+    """
+
+    wrong: list[str]
+    mutants: int
+    alive: list[str]
+
+
+def examine(name: str) -> Examined:
+    """Put a grader to all its tests; a question is named, because a definition cannot cross to another process."""
+    torch.set_num_threads(1)
+    question = find(name)
+    wrong = [line for seed in range(SEEDS) for line in failures(question, seed)]
+    mutants, alive = survivors(question)
+    return Examined([*wrong, *unexplained(question, alive)], mutants, alive)
+
+
 def main() -> int:
     """Print the matrix; 1 if anything is not as it should be."""
-    console, wrong, mutated = Console(width=120), list[str](), 0
-    alive: list[tuple[str, str]] = []
+    console = Console(width=120)
     table = Table(title=f"Graders, {SEEDS} seeds", box=None, title_justify="left")
     for column in ("question", "right answers", "mistakes", "mutants", "survivors"):
         table.add_column(column, justify="left" if column == "question" else "right")
-    for assignment in ASSIGNMENTS:
-        for question in questions_of(assignment).values():
-            wrong += [line for seed in range(SEEDS) for line in failures(question, seed)]
-            count, left = survivors(question)
-            mutated, alive = mutated + count, alive + [(question.name, change) for change in left]
-            wrong += unexplained(question, left)
-            right = 1 + len(question.alternatives)
-            table.add_row(question.name, str(right), str(len(question.mistakes)), str(count), str(len(left)))
+    questions = [question for assignment in ASSIGNMENTS for question in questions_of(assignment).values()]
+    with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
+        found = list(zip(questions, pool.map(examine, [question.name for question in questions]), strict=True))
+    for question, each in found:
+        numbers = (1 + len(question.alternatives), len(question.mistakes), each.mutants, len(each.alive))
+        table.add_row(question.name, *map(str, numbers))
     console.print(table)
-    for name, change in alive:
-        reason = REASONS.get((name, change.partition(": ")[2]), "no reason known")
-        console.print(f"Not noticed: {name}, {change}: {reason}.", markup=False, highlight=False)
+    for question, each in found:
+        for change in each.alive:
+            reason = REASONS.get((question.name, change.partition(": ")[2]), "no reason known")
+            console.print(f"Not noticed: {question.name}, {change}: {reason}.", markup=False, highlight=False)
+    wrong = [line for _, each in found for line in each.wrong]
     for line in wrong:
         console.print(line, style="red", markup=False)
-    killed = 1 - len(alive) / max(1, mutated)
-    console.print(f"{mutated - len(alive)} of {mutated} mutants are noticed ({killed:.1%}).")
+    mutated, alive = (sum(numbers) for numbers in zip(*((e.mutants, len(e.alive)) for _, e in found), strict=True))
+    killed = 1 - alive / max(1, mutated)
+    console.print(f"{mutated - alive} of {mutated} mutants are noticed ({killed:.1%}).")
     return int(bool(wrong) or killed < KILLED)
 
 

@@ -116,6 +116,6 @@ def checked(logits: Any, labels: Any) -> tuple[Tensor, Tensor]:
 def told(result: Result) -> str:
     """The manifest of a shipped result in one line."""
     manifest = result.manifest
-    parts = [f"{result.name}: {manifest.get('command', '')}", f"revision {str(manifest.get('revision', ''))[:10]}"]
-    parts += [f"{name} {manifest[name]}" for name in ("seeds", "machine", "hardware") if name in manifest]
-    return " · ".join(parts)
+    machine = manifest["environment"]
+    parts = [f"{result.name}: {manifest['command']}", f"revision {manifest['revision']}", f"seeds {manifest['seeds']}"]
+    return " · ".join([*parts, f"{machine['processor']}, {machine['threads']} thread, torch {machine['torch']}"])

@@ -50,9 +50,9 @@ class Desk:
     key: str = field(default_factory=lambda: secrets.token_urlsafe(16))
 
     def __post_init__(self) -> None:
-        """Full buckets; a room behind one shared address comes in within a minute."""
-        self.of_address = RateLimit(at_once=600, per_second=200, clock=self.clock)
-        self.of_guesses = RateLimit(at_once=60, per_second=2, clock=self.clock)
+        """Full buckets; those of addresses serve a room of 300 that shares one."""
+        self.of_address = RateLimit(at_once=1500, per_second=400, clock=self.clock)
+        self.of_guesses = RateLimit(at_once=60, per_second=2, clock=self.clock)  # wrong ones
         self.of_seat = RateLimit(at_once=20, per_second=4, clock=self.clock)
 
 
@@ -81,12 +81,16 @@ class Page(RequestHandler):
     def hold(self, limit: RateLimit, caller: str) -> None:
         """Refuse a caller who asks too often."""
         if not limit.allows(caller):
-            self.set_header("Retry-After", "5")
             raise HTTPError(HTTPStatus.TOO_MANY_REQUESTS)
 
-    def guessing(self) -> None:
-        """Refuse who tries too many codes or keys."""
-        self.hold(self.desk.of_guesses, self.request.remote_ip or "")
+    def guess(self, right: bool) -> bool:
+        """Whether a code or key is right; wrong ones are counted, and who gave too many is not heard for a while."""
+        caller = self.request.remote_ip or ""
+        if self.desk.of_guesses.left(caller) < 1:
+            raise HTTPError(HTTPStatus.TOO_MANY_REQUESTS)
+        if not right:
+            self.desk.of_guesses.allows(caller)
+        return right
 
     @property
     def token_field(self) -> str:
@@ -100,6 +104,8 @@ class Page(RequestHandler):
 
     def write_error(self, status_code: int, **_: Any) -> None:
         """Say what went wrong, and nothing of how this server is made."""
+        if status_code == HTTPStatus.TOO_MANY_REQUESTS:
+            self.set_header("Retry-After", "5")
         said = {
             HTTPStatus.TOO_MANY_REQUESTS: "Too many requests. Wait a moment, then try again.",
             HTTPStatus.FORBIDDEN: "This form is too old. Go back and load the page again.",

@@ -49,9 +49,8 @@ class Door(Page):
 
     def post(self) -> None:
         """Give a seat to who has the code."""
-        self.guessing()
         typed = self.get_body_argument("code", "")[:12]
-        problem = "That is not the code. It stands on the wall." if not self.room.admits(typed) else ""
+        problem = "" if self.guess(self.room.admits(typed)) else "That is not the code. It stands on the wall."
         try:
             seat = self.room.sit() if not problem else ""
         except Refused as full:
@@ -103,8 +102,7 @@ class SpeakerDoor(Page):
 
     def get(self, key: str) -> None:
         """Let the speaker in; to all others there is nothing here."""
-        self.guessing()
-        if not secrets.compare_digest(key.encode(), self.desk.key.encode()):
+        if not self.guess(secrets.compare_digest(key.encode(), self.desk.key.encode())):
             raise HTTPError(HTTPStatus.NOT_FOUND)
         self.set_cookie(SPEAKER, key, expires_days=None, **COOKIE)
         self.redirect("/speaker", status=HTTPStatus.SEE_OTHER)
@@ -118,7 +116,6 @@ class Speaker(Page):
         super().prepare()
         key = self.get_cookie(SPEAKER) or ""
         if not secrets.compare_digest(key.encode(), self.desk.key.encode()):
-            self.guessing()
             raise HTTPError(HTTPStatus.NOT_FOUND)
 
     def get(self, what: str = "") -> None:

@@ -31,13 +31,18 @@ class RateLimit:
         self._at_once, self._per_second, self._clock = at_once, per_second, clock
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()  # what is left, and when that was
 
+    def left(self, caller: str) -> float:
+        """How many requests a caller's bucket holds now; takes none."""
+        now = self._clock()
+        left, then = self._buckets.get(caller, (self._at_once, now))
+        return min(self._at_once, left + (now - then) * self._per_second)
+
     def allows(self, caller: str) -> bool:
         """Take one request out of a caller's bucket; whether there was one."""
-        now = self._clock()
-        left, then = self._buckets.pop(caller, (self._at_once, now))
-        left = min(self._at_once, left + (now - then) * self._per_second)
+        left = self.left(caller)
         allowed = left >= 1
-        self._buckets[caller] = (left - allowed, now)
+        self._buckets.pop(caller, None)  # to the end of the row
+        self._buckets[caller] = (left - allowed, self._clock())
         if len(self._buckets) > REMEMBERED:
             self._buckets.popitem(last=False)
         return allowed

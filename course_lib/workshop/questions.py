@@ -64,7 +64,7 @@ QUESTIONS = (
         "This student claims too little. We divide all its logits by one temperature. Which temperature repairs it?",
         ("one below 1", "exactly 1", "one above 1"),
         0,
-        "Below 1 sharpens, above 1 softens. The temperature is fitted on images that are not used to report the result.",
+        "Below 1 sharpens, above 1 softens. The temperature is fitted on other images than those it is reported on.",
     ),
     Question(
         "changed-answers",

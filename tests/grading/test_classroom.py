@@ -285,6 +285,20 @@ def test_two_runs_give_the_same_bytes_one_at_a_time_or_two(course, tmp_path):
     assert scores(one) == scores(other) == {"ada": 40, "eve": 35}
 
 
+@pytest.mark.verify
+@pytest.mark.filterwarnings("ignore")  # of the cluster's own
+def test_a_dask_cluster_gives_the_bytes_that_processes_give(course, tmp_path):
+    distributed = pytest.importorskip("distributed")
+    needs_jail()
+    hand_in(course, PS, {"ada": solved(course, PS)})
+    course.set_seed(5)
+    here, there = copy_of(course, tmp_path / "here"), copy_of(course, tmp_path / "there")
+    graded_by_command(here)
+    with distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster:
+        said = graded_by_command(there, "--dask", cluster.scheduler_address)
+    assert "1 submission judged" in said and files(here) == files(there)
+
+
 @pytest.mark.soak
 def test_a_class_of_300_is_graded(course):
     needs_jail()
