@@ -88,6 +88,7 @@ class Learner:
 
     def serve(self, line: socket.socket) -> NoReturn:
         """Fork a child for each question that the keeper brings."""
+        limit_computing(self.limits.cells_seconds, for_good=False)
         while True:
             _, ends, _, _ = socket.recv_fds(line, 1, 2)
             if len(ends) != 2:

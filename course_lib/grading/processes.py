@@ -39,6 +39,8 @@ def unprotect() -> None:
 
 def descendants() -> list[int]:
     """Processes that come from this one, dead ones left out."""
+    if os.getpid() == 1:  # in a jail everybody does, however quickly parents change
+        return [number for number in _numbers() if number != 1 and _alive(number)]
     parents: dict[int, int] = {}
     for number in _numbers():
         with contextlib.suppress(OSError, ValueError, IndexError):
@@ -51,6 +53,12 @@ def descendants() -> list[int]:
         found |= more
         grown = bool(more)
     return sorted(found - {os.getpid()})
+
+
+def _alive(number: int) -> bool:
+    with contextlib.suppress(OSError, IndexError):
+        return (PROC / str(number) / "stat").read_text(errors="replace").rpartition(")")[2].split()[0] not in "ZX"
+    return False
 
 
 def _numbers() -> Iterator[int]:

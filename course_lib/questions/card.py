@@ -57,8 +57,9 @@ class Verdict:
             yield f"In a case with {fault.case.why}:"
         for name, value in fault.case.arguments.items():
             yield f"  {name} = {shown(value)}"
-        if fault.expected is not None and fault.yours is not None:
+        if fault.expected is not None:
             yield f"  expected  {shown(fault.expected)}"
+        if fault.yours is not None:
             yield f"  yours     {shown(fault.yours)}"
         if fault.broken:
             yield fault.broken

@@ -141,7 +141,7 @@ class Judge:
         if bool(found["global"]):
             return Fault(case, "global", "Global random state was used: draw from the rng that is given, and no other.")
         broken = self._broken(case, found)
-        return Fault(case, "invariant", broken) if broken else None
+        return Fault(case, "invariant", broken, found.get("result")) if broken else None
 
     def _broken(self, case: Case, found: Outputs) -> str:
         """The first property of every right answer that this one lacks."""

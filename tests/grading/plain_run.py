@@ -1,7 +1,7 @@
 """Run cells beside check, as a grader without any protection would: ``python plain_run.py FACTS CELL...``.
 
-Each cell runs in a fork of its own. What is known of it afterwards is its last line of output, as JSON on this program's
-own last line: points, an error, whether it died, how much it printed.
+Each cell runs in a fork of its own. What is known of it afterwards is its last line of output, as JSON on this
+program's own last line: points, an error, whether it died, how much it printed.
 """
 
 import json

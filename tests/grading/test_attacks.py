@@ -82,7 +82,6 @@ def unprotected(facts):
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     found = subprocess.run(run, capture_output=True, text=True, errors="replace", env=environment, timeout=300)
     assert found.returncode == 0, found.stderr[-2000:]
-    Path("/tmp/plain.json").write_text(found.stdout.splitlines()[-1])
     return json.loads(found.stdout.splitlines()[-1])
 
 
