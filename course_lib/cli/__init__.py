@@ -7,11 +7,11 @@ import os
 import sys
 import time
 
-from course_lib.cli import bench, check, data, grading, learn, look, run, study  # each adds its commands
+from course_lib.cli import bench, check, data, grading, learn, look, run, study, workshop  # each adds its commands
 from course_lib.cli.app import MISTAKE, STOPPED, app
 from course_lib.errors import CourseError
 
-__all__ = ["app", "bench", "check", "data", "grading", "learn", "look", "main", "run", "study"]
+__all__ = ["app", "bench", "check", "data", "grading", "learn", "look", "main", "run", "study", "workshop"]
 
 
 ORDER = (
@@ -27,6 +27,7 @@ ORDER = (
     "calibration",
     "bench",
     "doctor",
+    "workshop",
     "collect",
     "grade",
     "regrade",

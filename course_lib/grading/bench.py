@@ -98,8 +98,11 @@ def main(assignment: str = "ps3_calibration") -> None:
         with peak_of_workers() as peak:
             one = graded_in(ours, assignment, 1)
         two = graded_in(ours, assignment, 2)
-        print(f"{STUDENTS} submissions of {assignment}, one at a time: {one:.0f} s, {one / STUDENTS:.1f} s each")
-        print(f"two at a time: {two:.0f} s, {one / two:.2f} times the throughput")
+        print(
+            f"{STUDENTS} submissions of {assignment}, one at a time: {one:.0f} s, {one / STUDENTS:.1f} s each",
+            flush=True,
+        )
+        print(f"two at a time: {two:.0f} s, {one / two:.2f} times the throughput", flush=True)
         print(f"a worker's memory at its peak: {peak['bytes'] / 1e9:.2f} GB")
         right = solved(ours, assignment)
         harmless = {student: each for student, each in notebooks.items() if each == right}

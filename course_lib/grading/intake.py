@@ -7,7 +7,6 @@ outputs, and no markup that a browser would act on.
 """
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,8 @@ from course_lib.grading.tampering import Cell, cells_of, name_of, source_of
 TAG = re.compile(r"<(?=[A-Za-z/!?])")
 LINK = re.compile(r"\](?=\s*[(:]\s*(?!https?://|#))", re.IGNORECASE)  # to anything but a page of the web
 COMMAND = re.compile(r"\\(?=href|style|class|cssId|unicode|require)", re.IGNORECASE)  # of formulas
+LONGEST = 100_000  # letters of a cell that are shown; pages of more open slowly, and what is judged is the whole
+OWN_CELLS = 500  # of a learner that are shown
 UNREADABLE = "**This submission could not be read as a notebook.** Below is the exercise as it was released."
 
 
@@ -92,28 +93,26 @@ def rebuilt(submitted: Path, released: Path) -> NotebookNode:
 def _following(theirs: list[Cell], names: set[str]) -> dict[str, list[NotebookNode]]:
     """A learner's own cells, by the name of the released cell that they follow."""
     found: dict[str, list[NotebookNode]] = {}
-    last = ""
+    last, own = "", 0
     for number, cell in enumerate(theirs):
         if name_of(cell) in names:
             last = name_of(cell)
-        else:
-            found.setdefault(last, []).extend(_own(cell, number))
+        elif own < OWN_CELLS and source_of(cell).strip():
+            own += 1
+            found.setdefault(last, []).append(_own(cell, number))
     return found
 
 
-def _own(cell: Cell, number: int) -> Iterator[NotebookNode]:
+def _own(cell: Cell, number: int) -> NotebookNode:
     """A cell that the exercise does not have."""
-    source = source_of(cell)
-    if not source.strip():
-        return
-    if cell.get("cell_type") == "code":
-        yield new_code_cell(source, id=f"own-{number}")
-    else:
-        yield new_markdown_cell(_harmless(source, "markdown"), id=f"own-{number}")
+    make, kind = (new_code_cell, "code") if cell.get("cell_type") == "code" else (new_markdown_cell, "markdown")
+    return make(_harmless(source_of(cell), kind), id=f"own-{number}")
 
 
 def _harmless(source: str, kind: str) -> str:
     """Text in which no browser sees a tag, no link a script and no formula a command; code is shown as text anyway."""
+    if len(source) > LONGEST:
+        source = source[:LONGEST] + "\n[...]"
     if kind == "code":
         return source
     return COMMAND.sub(" ", LINK.sub("] ", TAG.sub("< ", source)))

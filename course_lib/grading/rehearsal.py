@@ -74,7 +74,8 @@ def mistakes_of(question: str) -> list[str]:
         source = textwrap.dedent(inspect.getsource(wrong))
         outside = {name for name in wrong.__code__.co_names if name in wrong.__globals__}
         if source.startswith("def ") and outside <= {"torch"}:
-            found.append(source.replace(f"def {wrong.__name__}(", f"def {question}(", 1))
+            renamed = source.replace(f"def {wrong.__name__}(", f"def {question}(", 1)
+            found.append(f"from torch import Tensor\n\n\n{renamed}")
     return found
 
 
@@ -112,7 +113,7 @@ def a_class(right: Notebook, students: int) -> dict[str, Notebook]:
 def hand_in(course: Course, assignment: str, notebooks: dict[str, Notebook]) -> None:
     """Write notebooks to where submissions are."""
     for student, notebook in notebooks.items():
-        text = json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
+        text = json.dumps(notebook, indent=1) + "\n"
         write_atomically(course.submission(student, assignment), text)
 
 

@@ -16,6 +16,8 @@ Cell = dict[str, Any]
 def cells_of(path: Path) -> list[Cell]:
     """The cells of a notebook, whatever else is wrong with it; none where it cannot be read."""
     try:
+        if not path.is_file():  # a pipe would keep its reader waiting
+            return []
         with open(path, "rb") as file:
             return cells_in(file.read(LARGEST + 1))
     except OSError:
@@ -35,7 +37,8 @@ def source_of(cell: Cell) -> str:
     """The text of a cell."""
     source = cell.get("source", "")
     lines = source if isinstance(source, list) else [source]
-    return "".join(line for line in lines if isinstance(line, str)).replace("\r\n", "\n")
+    text = "".join(line for line in lines if isinstance(line, str)).replace("\r\n", "\n")
+    return text.encode("utf-8", "replace").decode()  # halves of characters cannot be written
 
 
 def role_of(cell: Cell) -> Cell:

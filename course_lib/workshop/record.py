@@ -18,7 +18,7 @@ from course_lib.workshop.room import Guess
 N_BINS = 5
 FEW = 20  # answers; a bin of fewer is drawn hollow, as in every diagram of the course
 SIZE = (560, 500)
-RADII = (6.0, 16.0)
+RADII = (12.0, 20.0)  # the smallest has room for its number
 
 
 @dataclass(frozen=True)
@@ -90,10 +90,7 @@ def diagram(record: Record, title: str) -> str:
     for count, sure, right in zip(*(part.tolist() for part in record.bins), strict=True):
         if count:
             radius = RADII[0] + (RADII[1] - RADII[0]) * (count / record.n) ** 0.5
-            chart.marks.append(_disc(*chart.at(sure, right), radius, hollow=count < FEW))
-            above = -radius - 10 if right < 0.9 else radius + 16
-            across, down = chart.at(sure, right)
-            chart.marks.append(words(across, down + above, str(count), colour=QUIET, anchor="middle", size=16))
+            chart.marks.append(_disc(*chart.at(sure, right), radius, count))
             alt.append(f"Of {count} answers that were {sure:.0%} sure, {right:.0%} were right.")
     marks = "".join([f'<rect width="{width}" height="{height}" fill="white"/>', *chart.marks])
     note = words(60, height - 14, f"Numbers are answers; hollow: fewer than {FEW}.", colour=QUIET, size=14)
@@ -120,7 +117,8 @@ def bars(options: Sequence[str], votes: Sequence[int], answer: int) -> str:
     return f'<svg class="bars" {view} {name} font-family="{FONT}">{"".join(marks)}</svg>'
 
 
-def _disc(x: float, y: float, radius: float, *, hollow: bool) -> str:
+def _disc(x: float, y: float, radius: float, count: int) -> str:
     colour = look_of("mixup_kd").colour
-    fill = "white" if hollow else colour
-    return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}" fill="{fill}" stroke="{colour}" stroke-width="4"/>'
+    fill, ink = ("white", colour) if count < FEW else (colour, "white")
+    disc = f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}" fill="{fill}" stroke="{colour}" stroke-width="3"/>'
+    return disc + words(x, y + 4.5, str(count), colour=ink, anchor="middle", size=13, bold=True)

@@ -112,6 +112,14 @@ def test_other_kernels_doubled_and_odd_cells_cost_nothing_but_themselves(course,
     assert autograded(course, "ada")["metadata"]["kernelspec"]["name"] == "python3"
 
 
+def test_endless_cells_and_halves_of_characters_are_shown_as_far_as_pages_go(course, right, autograde):
+    right["cells"] += [{"cell_type": "code", "source": f"{number}", "metadata": {}} for number in range(3000)]
+    right = with_source(right, "entropy", "# \ud800 wrong" + "x" * 10**6)
+    assert autograde(ada=right) == {"ada": ""}
+    assert scores(course) == {"ada": 35}
+    assert 10**5 < course.autograded("ada", PS).stat().st_size < 5 * 10**5
+
+
 def test_markup_of_a_learner_reaches_no_page(course, right, autograde, nbgrader):
     evil = "<script>alert(1)</script> [x](javascript:alert(2)) ![y](data:text/html,z)\n\n[z]: javascript:alert(3)"
     right["cells"].insert(2, {"cell_type": "markdown", "source": evil, "metadata": {}})

@@ -54,6 +54,10 @@ def teacher(tmp_path):
     return course, run, (library / "wrong").unlink
 
 
+def test_the_readme_gives_a_teacher_the_commands_that_are_run_here():
+    assert "\n".join(["## For teachers", "", "```", *COMMANDS, "```"]) in (ROOT / "README.md").read_text()
+
+
 @pytest.mark.verify
 def test_a_class_is_released_collected_graded_regraded_and_exported(teacher):
     course, run, mend = teacher

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from importlib.util import find_spec
+from itertools import pairwise
 
 import pytest
 
@@ -77,7 +78,7 @@ def test_the_acts_fill_the_speakers_twenty_minutes_without_a_gap():
 
     times = [tuple(map(int, act.minutes.split(" to "))) for act in ACTS]
     assert times[0][0] == 1 and times[-1][1] == 18
-    assert all(before[1] == after[0] for before, after in zip(times, times[1:], strict=False))
+    assert all(before[1] == after[0] for before, after in pairwise(times))
 
 
 def test_the_story_page_loads_nothing_from_the_network():

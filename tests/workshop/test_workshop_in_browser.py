@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from course_lib.workshop.questions import QUESTIONS
@@ -57,10 +58,16 @@ class Workshop:
     def story(self):
         return self.found(r"The story.*?(http\S+)")
 
+    def kernels(self):
+        family = psutil.Process(self.process.pid).children(recursive=True)
+        return [process for process in family if any("ipykernel" in part for part in process.cmdline())]
+
     def stop(self):
+        family = psutil.Process(self.process.pid).children(recursive=True)
         self.process.terminate()
         assert self.process.wait(timeout=30) == 0
         self.process.stdout.close()
+        assert not psutil.wait_procs(family, timeout=30)[1]  # nothing is left behind
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +135,6 @@ def test_two_answer_and_the_speaker_shows_the_rooms_own_diagram(opened, with_roo
     speaker.get_by_text("2 here").wait_for()
     brier = []
     for number, question in enumerate(QUESTIONS[:2], start=1):
-        speaker.keyboard.press("Tab") if number == 1 else None
         speaker.locator("#step").focus()
         speaker.keyboard.press("Enter")
         wrong = (question.answer + 1) % len(question.options)
@@ -139,7 +145,7 @@ def test_two_answer_and_the_speaker_shows_the_rooms_own_diagram(opened, with_roo
             guest.get_by_text("Committed").wait_for()
             brier.append((percent / 100 - (guest is phone)) ** 2)
         speaker.get_by_text("2 of 2 answered").wait_for()
-        assert speaker.locator("svg").count() == 0
+        assert speaker.locator("svg.bars").count() == 0  # nobody follows the crowd
         speaker.locator("#step").click()
         speaker.locator("svg.bars").wait_for()
         phone.get_by_role("heading", name="Right").wait_for()
@@ -182,6 +188,8 @@ def test_the_story_opens_with_every_explorer_and_all_answer_to_the_hand(opened, 
 
 
 def test_alone_a_guess_opens_the_explorer_and_ends_in_a_diagram_of_ones_own(opened, alone):
+    first = alone.kernels()
+    assert len(first) == 1
     page = opened("alone", **PROJECTOR)
     page.goto(alone.story)
     page.locator("#you").wait_for(timeout=60_000)
@@ -189,12 +197,14 @@ def test_alone_a_guess_opens_the_explorer_and_ends_in_a_diagram_of_ones_own(open
     part.get_by_label(QUESTIONS[0].options[0]).check()
     part.get_by_role("button", name="commit").click()
     part.locator(".story-right svg[role=img]").wait_for(timeout=30_000)
-    assert QUESTIONS[0].reading[:40] in part.inner_text()
+    part.get_by_text(QUESTIONS[0].reading[:40]).wait_for()
     page.get_by_role("button", name="show my diagram").click()
     page.locator(".story-closing svg").wait_for()
     assert "1 guesses" in page.locator(".story-closing").inner_text()
-    page.reload()  # a second kernel was waiting
+    page.reload()  # a second kernel is waiting
     page.locator("#you").wait_for(timeout=60_000)
+    _, still_there = psutil.wait_procs(first, timeout=30)
+    assert not still_there  # or every reload would leave one behind
 
 
 def test_the_story_is_ready_soon_after_its_imports(alone):
