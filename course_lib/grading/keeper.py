@@ -26,6 +26,10 @@ FAREWELL = 5.0  # seconds in which a learner's process must notice that a child 
 BROKEN = (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, wire.Malformed)
 
 
+class Abandoned(Exception):
+    """The judge is gone."""
+
+
 class Lost(Exception):
     """A process came to an end that nobody asked for; how, in a word: timeout, memory, much or killed."""
 
@@ -55,7 +59,7 @@ class Keeper:
             setup: Cells, names of questions, cells to leave out.
             limits: What may be used.
             tell: Tells the judge something.
-            ends: Descriptors that nobody else may have.
+            ends: Descriptors that nobody else may have; the first is the one on which the judge speaks.
         """
         self.setup, self.limits, self.tell, self.ends = setup, limits, tell, ends
         self.lost = {int(number): str(how) for number, how in setup["lost"].items()}
@@ -117,6 +121,7 @@ class Keeper:
             theirs.close()
             return Running(number, line)
         try:
+            os.setpgid(0, 0)
             line.close()
             for end in self.ends:
                 os.close(end)
@@ -137,8 +142,8 @@ class Keeper:
 
     def _follow_cells(self, running: Running) -> None:
         """Follow the cells; one that ends the process, or goes on for ever, is left out from then on."""
-        cells = [number for number in range(len(self.setup["cells"])) if number not in self.lost]
-        cell = cells[0] if cells else 0
+        left = [number for number in range(len(self.setup["cells"])) if number not in self.lost]
+        cell = left[0] if left else 0
         try:
             while True:
                 kind, content = self._hear(running, self.limits.cell_seconds * self.limits.patience)
@@ -146,7 +151,9 @@ class Keeper:
                     errors = {int(number): str(error)[:1000] for number, error in loads(content).items()}
                     self.running = running
                     return self.tell(b"d", {"errors": errors, "lost": self.lost})
-                cell = cells[cells.index(int(content))]
+                place = left.index(int(content))
+                cell = left[place]
+                del left[: place + 1]  # none comes twice
                 self.tell(b"c", cell)
         except Lost as error:
             self._stop(running)
@@ -167,7 +174,9 @@ class Keeper:
     def _wait(self, incoming: list[int], outgoing: list[int], deadline: float) -> tuple[list[int], list[int]]:
         """Wait until something can be read or written; meanwhile watch time and memory."""
         while True:
-            readable, writable, _ = select.select(incoming, outgoing, [], TICK)
+            readable, writable, _ = select.select([*incoming, self.ends[0]], outgoing, [], TICK)
+            if self.ends[0] in readable:  # a judge that waits says nothing
+                raise Abandoned
             if processes.memory_of_descendants(self.limits.memory) > self.limits.memory:
                 raise Lost("memory")
             if readable or writable:
@@ -223,7 +232,7 @@ class Keeper:
         processes.kill_all_but(running.number)
         time.sleep(0.02)  # time to be dead of its own doing
         with contextlib.suppress(OSError):
-            os.kill(running.number, signal.SIGKILL)
+            os.killpg(running.number, signal.SIGKILL)
         slow = False
         with contextlib.suppress(OSError):
             _, status, used = os.wait4(running.number, 0)

@@ -22,6 +22,7 @@ from course_lib.questions.question import Question
 
 WRITTEN = {"ps5_mixup_distillation": {"verdict": 4}}  # answers that a person grades, and their points
 MESSAGE = 4000  # characters
+FOLDER = re.compile(r"[^\s'\"]*[/\\]course-\w{8}\b")  # in which a notebook runs without a jail
 ADDRESS = re.compile(r"0x[0-9a-fA-F]{6,}")  # differs from run to run
 
 
@@ -137,4 +138,4 @@ SENTENCES = {
 
 def _message(text: str) -> str:
     """A text without what differs from run to run, or cannot be shown."""
-    return plain(ADDRESS.sub("0x...", text), MESSAGE)
+    return plain(FOLDER.sub("/scratch", ADDRESS.sub("0x...", text)), MESSAGE)

@@ -16,6 +16,8 @@ import sys
 from typing import Any
 
 from course_lib.grading import processes, syscalls, wire
+from course_lib.grading.keeper import Abandoned, Keeper, Lost
+from course_lib.grading.learner import Learner
 from course_lib.grading.limits import Limits, limit_computing, lower
 
 SETUP = 64 * 2**20  # bytes
@@ -59,10 +61,10 @@ def main() -> None:
     syscalls.refuse()
     line.tell(b"r")
     try:
-        (_with_keeper if setup["fork"] else _alone)(line, setup, limits)
-    except (EOFError, OSError):  # the judge has heard enough
-        processes.kill_all_but(None)
+        with contextlib.suppress(Abandoned, EOFError, OSError):  # the judge has heard enough, or is gone
+            (_with_keeper if setup["fork"] else _alone)(line, setup, limits)
     finally:
+        processes.kill_all_but(None)
         os._exit(0)
 
 
@@ -78,8 +80,6 @@ def _import(modules: list[str]) -> None:
 
 
 def _with_keeper(line: Line, setup: dict[str, Any], limits: Limits) -> None:
-    from course_lib.grading.keeper import Keeper, Lost
-
     keeper = Keeper(setup, limits, line.tell, [line.incoming, line.outgoing])
     with contextlib.suppress(Lost):
         keeper.ready()
@@ -92,8 +92,6 @@ def _with_keeper(line: Line, setup: dict[str, Any], limits: Limits) -> None:
 
 
 def _alone(line: Line, setup: dict[str, Any], limits: Limits) -> None:
-    from course_lib.grading.learner import Learner
-
     lost = {int(number): how for number, how in setup["lost"].items()}
 
     def say(kind: bytes, content: bytes) -> None:

@@ -1,19 +1,19 @@
 """explorer: what all explorers have in common: controls, one picture that is redrawn, and its reading in words."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
 import ipywidgets
 import numpy as np
-import torch
-from torch import Tensor
 
 from course_lib.errors import CourseError
-from course_lib.plots.style import INK, QUIET
+from course_lib.plots.style import INK, Picture
 from course_lib.results import Result
+from course_lib.widgets.static import as_picture
 
 WIDE = ipywidgets.Layout(width="min(640px, 98%)")
+NAMED = {"description_width": "12em"}
 
 
 class Explorer(ipywidgets.VBox):
@@ -25,18 +25,27 @@ class Explorer(ipywidgets.VBox):
         reading: What it says now, in words; announced by screen readers.
     """
 
-    def __init__(self, title: str, controls: Mapping[str, Any], source: str = ""):
-        """Show a title, controls, the picture, its reading, and where the data come from; draw for the first time."""
+    def __init__(
+        self, title: str, controls: Mapping[str, Any], source: str = "", rows: Sequence[ipywidgets.Widget] = ()
+    ):
+        """Show a title, controls, the picture, its reading, and where the data come from; draw for the first time.
+
+        Args:
+            title: Of the whole.
+            controls: By name; one that has a value redraws the picture when it changes.
+            source: The manifest of what is shown, in a line.
+            rows: How controls are laid out; by default one below the other.
+        """
         self.controls = dict(controls)
         self.picture = ipywidgets.HTML()
         self.reading = ipywidgets.HTML()
         for control in self.controls.values():
             if "value" in control.traits() and not isinstance(control, ipywidgets.Button):
                 control.observe(self._redraw, names="value")
-        parts = [ipywidgets.HTML(f"<strong style='font-size:17px'>{escape(title)}</strong>"), *self.controls.values()]
-        parts += [self.picture, self.reading]
-        if source:
-            parts.append(ipywidgets.HTML(f"<span style='font-size:12px;color:{QUIET}'>{escape(source)}</span>"))
+        head = ipywidgets.HTML(f"<strong style='font-size:17px'>{escape(title)}</strong>")
+        parts = [head, *(rows or self.controls.values()), self.picture, self.reading]
+        if source:  # without a colour of its own, which one of both themes would not show
+            parts.append(ipywidgets.HTML(f"<div style='font-size:13px;line-height:1.4'>{escape(source)}</div>"))
         super().__init__(parts)
         self._redraw()
 
@@ -44,17 +53,31 @@ class Explorer(ipywidgets.VBox):
         """The picture as SVG, and its reading in plain words, for the controls as they stand."""
         raise NotImplementedError
 
+    def static(self) -> Picture:
+        """The picture as it stands, for where no widget runs."""
+        return as_picture(self.picture.value)
+
     def _redraw(self, _: Any = None) -> None:
-        drawn, said = self.draw()
-        self.picture.value = drawn
-        style = f"background:white;color:{INK};font-size:15px;line-height:1.4;padding:4px 8px;max-width:900px"
-        self.reading.value = f"<div role='status' aria-live='polite' style='{style}'>{escape(said)}</div>"
+        try:
+            drawn, said = self.draw()
+        except CourseError as error:
+            if not self.picture.value:
+                raise  # nothing is shown yet: the caller reads it
+            self.reading.value = line(f"This cannot be shown: {error}")
+            return
+        self.picture.value, self.reading.value = drawn, line(said)
+
+
+def line(text: str) -> str:
+    """Words on a white card, announced by screen readers when they change."""
+    style = f"background:white;color:{INK};font-size:16px;line-height:1.45;padding:6px 10px;max-width:880px"
+    return f"<div role='status' aria-live='polite' style='{style}'>{escape(text)}</div>"
 
 
 def float_slider(words: str, value: float, low: float, high: float, step: float) -> ipywidgets.FloatSlider:
     """A slider with its name beside it, which answers while it moves."""
     return ipywidgets.FloatSlider(
-        value=value, min=low, max=high, step=step, description=words, style={"description_width": "11em"}, layout=WIDE
+        value=value, min=low, max=high, step=step, description=words, tooltip=words, style=NAMED, layout=WIDE
     )
 
 
@@ -68,8 +91,9 @@ def log_slider(words: str, value: float, low: float, high: float, steps: int = 6
         max=last,
         step=(last - first) / steps,
         description=words,
+        tooltip=words,
         readout_format=".3g",
-        style={"description_width": "11em"},
+        style=NAMED,
         layout=WIDE,
     )
 
@@ -77,40 +101,14 @@ def log_slider(words: str, value: float, low: float, high: float, steps: int = 6
 def int_slider(words: str, value: int, low: int, high: int) -> ipywidgets.IntSlider:
     """A slider of whole numbers."""
     return ipywidgets.IntSlider(
-        value=value, min=low, max=high, description=words, style={"description_width": "11em"}, layout=WIDE
+        value=value, min=low, max=high, description=words, tooltip=words, style=NAMED, layout=WIDE
     )
 
 
 def choice(words: str, options: Any, value: Any = None) -> ipywidgets.Dropdown:
     """A list to choose from."""
     given = {} if value is None else {"value": value}
-    return ipywidgets.Dropdown(
-        options=options, description=words, style={"description_width": "11em"}, layout=WIDE, **given
-    )
-
-
-def checked(logits: Any, labels: Any) -> tuple[Tensor, Tensor]:
-    """A reader's own predictions as tensors.
-
-    Args:
-        logits: (N, K) of anything that becomes a tensor.
-        labels: (N,) likewise.
-
-    Returns:
-        (N, K) float64 and (N,) int64.
-
-    Raises:
-        CourseError: If the shapes do not fit, or a label is no class.
-    """
-    values, classes = torch.as_tensor(logits).double(), torch.as_tensor(labels).long()
-    if values.ndim != 2 or classes.ndim != 1 or len(values) != len(classes) or len(values) == 0 or values.shape[1] < 2:
-        raise CourseError(
-            f"logits must be (N, K) and labels (N,), got {tuple(values.shape)} and {tuple(classes.shape)}: "
-            "give one row of logits and one class per image"
-        )
-    if not values.isfinite().all() or classes.min() < 0 or classes.max() >= values.shape[1]:
-        raise CourseError(f"logits must be finite, labels classes from 0 to {values.shape[1] - 1}")
-    return values, classes
+    return ipywidgets.Dropdown(options=options, description=words, tooltip=words, style=NAMED, layout=WIDE, **given)
 
 
 def told(result: Result) -> str:

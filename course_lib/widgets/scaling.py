@@ -7,14 +7,18 @@ import torch
 from torch import Tensor
 
 from course_lib import calibration, results, temperature
-from course_lib.plots.style import FAINT, QUIET, look_of
-from course_lib.widgets.explorer import Explorer, checked, choice, log_slider, told
-from course_lib.widgets.reliability import _sure_and_right
+from course_lib.plots.reliability import AS_GIVEN, SCALED
+from course_lib.plots.style import FAINT, INK, MINUS, QUIET, look_of
+from course_lib.predictions import confidence_and_correct
+from course_lib.widgets.arrays import checked
+from course_lib.widgets.explorer import Explorer, choice, log_slider, told
 from course_lib.widgets.svg import Chart, nice, picture, shares, words
 
-SIZE = (900, 470)
+SIZE = (900, 560)
 LOW, HIGH, STEPS = 0.2, 5.0, 61
+CELLS = 500_000  # logits at most that are drawn while the slider moves
 CALIB, TEST = "calib, as it should be", "test, which it is then reported on"
+Part = tuple[Tensor, Tensor]
 
 
 class ScalingExplorer(Explorer):
@@ -36,7 +40,7 @@ class ScalingExplorer(Explorer):
             CourseError: If the shapes do not fit.
         """
         source = ""
-        if calib_logits is None:
+        if all(given is None for given in (calib_logits, calib_labels, test_logits, test_labels)):
             found = results.load("fashion/four-arms")
             shipped = found.predictions("mixup-seed0")
             order = torch.from_numpy(np.random.default_rng(0).permutation(len(shipped.labels)))
@@ -44,13 +48,16 @@ class ScalingExplorer(Explorer):
             calib_logits, calib_labels = shipped.logits[calib], shipped.labels[calib]
             test_logits, test_labels = shipped.logits[test], shipped.labels[test]
             source = f"{told(found)}; half of the kept test images stand in for calib here"
-        self.parts = {"calib": checked(calib_logits, calib_labels), "test": checked(test_logits, test_labels)}
-        self.fitted = {name: temperature.fit_temperature(*part) for name, part in self.parts.items()}
+        whole = {"calib": checked(calib_logits, calib_labels), "test": checked(test_logits, test_labels)}
+        self.fitted = {name: temperature.find_temperature(*part) for name, part in whole.items()}
+        self.parts = {name: _few(part) for name, part in whole.items()}
+        self._omits = any(len(self.parts[name][1]) < len(part[1]) for name, part in whole.items())
         self.grid = np.geomspace(LOW, HIGH, STEPS)
         self.curves = {
-            name: [temperature.nll_at_temperature(*part, float(t)) for t in self.grid]
+            name: np.array([temperature.nll_at_temperature(*part, float(t)) for t in self.grid])
             for name, part in self.parts.items()
         }
+        self._known: dict[float, tuple[calibration.Measures, calibration.ReliabilityBins]] = {}
         controls = {
             "temperature": log_slider("temperature", 1.0, LOW, HIGH),
             "fitted_on": choice("fitted on", [CALIB, TEST]),
@@ -58,60 +65,97 @@ class ScalingExplorer(Explorer):
         super().__init__("One number that repairs confidence", controls, source)
 
     def draw(self) -> tuple[str, str]:
-        """The loss over 1/T and the reliability of the test part."""
-        t = self.controls["temperature"].value
-        on = "calib" if self.controls["fitted_on"].value == CALIB else "test"
-        best = self.fitted[on]
+        """The loss over 1/T, and the reliability of the test part before and at this temperature."""
+        t, on = self.controls["temperature"].value, "calib" if self.controls["fitted_on"].value == CALIB else "test"
+        fit = self.fitted[on]
+        best = fit.temperature
         nll = {name: temperature.nll_at_temperature(*part, t) for name, part in self.parts.items()}
-        confidence, correct = self._test_at(t)
-        ece = {word: _ece(*self._test_at(value)) for word, value in (("here", t), ("before", 1.0), ("fitted", best))}
-        gap = calibration.signed_gap(confidence, correct)
-        marks = self._losses(t, best, nll)
-        chart = Chart((540, 60, 330, 300), (0, 1), (0, 1))
-        chart.axes(shares(0.25), shares(0.25), "confidence", "accuracy", "test, at this temperature")
-        chart.line([0, 1], [0, 1], FAINT, width=3)
-        bins = calibration.reliability_bins(confidence, correct, 12)
-        filled = bins.count > 0
-        look = look_of("kd")
-        chart.line(bins.confidence[filled].tolist(), bins.accuracy[filled].tolist(), look.colour)
-        for c, a in zip(bins.confidence[filled].tolist(), bins.accuracy[filled].tolist(), strict=True):
-            chart.point(c, a, look.colour)
-        marks += chart.marks
-        line = f"test ECE: {ece['here']:.3f} here, {ece['before']:.3f} at T = 1, "
-        line += f"{ece['fitted']:.3f} at the fitted {best:.3f}"
-        marks.append(words(60, 445, line, size=16))
-        peeks = (
-            " This temperature has seen the images it is reported on, so its numbers flatter." if on == "test" else ""
-        )
+        rows = {f"T = {t:.3g}": self._test_at(t), "before, T = 1": self._test_at(1.0)}
+        rows[f"fitted, T = {best:.3g}"] = self._test_at(best)
+        here, before, fitted = (found[0] for found in rows.values())
+        marks = [*self._losses(t, best, nll), *self._reliability(t), *_table(rows)]
         said = (
             f"At T = {t:.3g} the NLL is {nll['calib']:.3f} on calib and {nll['test']:.3f} on test, the test ECE "
-            f"{ece['here']:.3f} and its signed gap {gap:+.3f}. The lowest NLL on {on} is at T = {best:.3f}, where the "
-            f"test ECE is {ece['fitted']:.3f}; unscaled it is {ece['before']:.3f}. No answer changes.{peeks}"
+            f"{here.ece:.3f} and its signed gap {here.signed_gap:+.3f}. The lowest NLL on {on} is at T = {best:.3f}, "
+            f"where the test ECE is {fitted.ece:.3f}; unscaled it is {before.ece:.3f}. No answer changes."
         )
+        said += f" That temperature lies {fit.reason}." if fit.at_bound else ""
+        if on == "test":
+            said += " This temperature has seen the images it is reported on, so its numbers flatter."
+        if self._omits:
+            said += f" Temperatures are fitted on all rows; {len(self.parts['test'][1])} of test are drawn."
+        said = said.replace(" -", f" {MINUS}")
         return picture(marks, *SIZE, said), said
 
-    def _test_at(self, t: float) -> tuple[Tensor, Tensor]:
-        logits, labels = self.parts["test"]
-        return _sure_and_right(logits / t, labels)
+    def _test_at(self, t: float) -> tuple[calibration.Measures, calibration.ReliabilityBins]:
+        """Every number and 12 bins of the test part; kept for temperatures that come again."""
+        if t not in self._known:
+            logits, labels = self.parts["test"]
+            scaled = temperature.scaled_logits(logits, t)
+            bins = calibration.reliability_bins(*confidence_and_correct(scaled, labels), 12)
+            self._known[t] = calibration.measure(scaled, labels), bins
+        return self._known[t]
 
     def _losses(self, t: float, best: float, nll: dict[str, float]) -> list[str]:
-        inverse = 1 / self.grid
-        values = [value for curve in self.curves.values() for value in curve]
-        lowest = min(values)
-        top = min(max(values), lowest + 3 * (max(self.curves["calib"][STEPS // 2], nll["calib"]) - lowest) + 0.3)
-        chart = Chart((70, 60, 400, 300), (0, 1 / LOW), (lowest - 0.05, top))
-        y_ticks = nice(lowest - 0.05, top, "{:.2f}".format)
-        chart.axes([(k, str(k)) for k in range(6)], y_ticks, "1 / T", "NLL (nats)", "the loss is convex in 1 / T")
-        for name, dash, colour in (("calib", "", look_of("mixup_kd").colour), ("test", "7 4", look_of("mixup").colour)):
-            inside = [k for k, value in enumerate(self.curves[name]) if value <= top]
-            chart.line(inverse[inside], [self.curves[name][k] for k in inside], colour, dash=dash)
+        inverse, lowest = 1 / self.grid, float(min(curve.min() for curve in self.curves.values()))
+        highest = float(max(curve.max() for curve in self.curves.values()))
+        at_one = float(np.interp(1.0, self.grid, self.curves["calib"]))
+        top = min(highest, lowest + 3 * (max(at_one, nll["calib"]) - lowest) + 0.3)
+        bottom = lowest - 0.06 * max(top - lowest, 0.01)
+        chart = Chart((70, 70, 380, 300), (0, 1 / LOW), (bottom, top))
+        y_ticks = nice(bottom, top, "{:.2f}".format)
+        chart.axes([(k, str(k)) for k in range(6)], y_ticks, "1 / T", "NLL (nats)", "The loss is convex in 1 / T")
+        if LOW <= best <= HIGH:
+            chart.line([1 / best, 1 / best], [bottom, top], QUIET, dash="4 4", width=1.5)
+            chart.label(1 / best, top, f"fitted: T = {best:.3g}", QUIET, dy=14, dx=6)
+        else:
+            chart.label(2.5, top, f"fitted: T = {best:.3g}, outside", QUIET, "middle", dy=14)
+        for name, dash, arm in (("test", "7 4", "mixup"), ("calib", "", "mixup_kd")):
+            curve, colour = self.curves[name], look_of(arm).colour
+            inside = np.flatnonzero(curve <= top)
+            chart.line(inverse[inside], curve[inside], colour, dash=dash)
+            chart.label(1.0 / LOW, lowest, name, colour, "end", dy=-44 if name == "calib" else -22, bold=True)
             if nll[name] <= top:
                 chart.point(1 / t, nll[name], colour, "o" if name == "calib" else "s")
-            chart.label(1 / LOW, lowest, name, colour, "end", dy=-24 if name == "calib" else -4)
-        chart.line([1 / best, 1 / best], [lowest - 0.05, top], QUIET, dash="4 4", width=1.5)
-        chart.label(1 / best, top, f" fitted: T = {best:.3f}", QUIET, dy=14)
+        return chart.marks
+
+    def _reliability(self, t: float) -> list[str]:
+        chart = Chart((540, 70, 330, 300), (0, 1), (0, 1))
+        chart.axes(shares(0.25), shares(0.25), "confidence", "accuracy", "Reliability on test")
+        chart.line([0, 1], [0, 1], FAINT, width=3)
+        for at, look, dash, word in ((1.0, AS_GIVEN, "5 4", "before"), (t, SCALED, "", f"at T = {t:.3g}")):
+            bins = self._test_at(at)[1]
+            filled = bins.count > 0
+            sure, right = bins.confidence[filled].tolist(), bins.accuracy[filled].tolist()
+            chart.line(sure, right, look.colour, dash=dash, width=2 if at == 1.0 else 2.5)
+            for c, a in zip(sure, right, strict=True):
+                chart.point(c, a, look.colour, str(look.marker))
+            chart.label(0.97, 0.16 if at == 1.0 else 0.05, word, look.colour, "end", bold=True)
         return chart.marks
 
 
-def _ece(confidence: Tensor, correct: Tensor) -> float:
-    return calibration.expected_calibration_error(confidence, correct, 15)
+def _few(part: Part) -> Part:
+    """As many rows, drawn once, as can be drawn again while a slider moves."""
+    logits, labels = part
+    most = max(1, CELLS // logits.shape[1])
+    if len(labels) <= most:
+        return part
+    rows = torch.from_numpy(np.sort(np.random.default_rng(0).permutation(len(labels))[:most]))
+    return logits[rows], labels[rows]
+
+
+def _table(rows: dict[str, tuple[calibration.Measures, calibration.ReliabilityBins]]) -> list[str]:
+    """Three rows of numbers, each under its word."""
+    head = ("on test", "NLL", "ECE", "signed gap", "accuracy")
+    cells = [head]
+    for word, (found, _) in rows.items():
+        numbers = (f"{found.nll:.3f}", f"{found.ece:.3f}", f"{found.signed_gap:+.3f}", f"{found.accuracy:.3f}")
+        cells.append((word, *numbers))
+    marks = []
+    for row, line in enumerate(cells):
+        colour = QUIET if row == 0 else SCALED.colour if row == 1 else INK
+        marks.append(words(70, 455 + 30 * row, line[0], colour=colour, bold=row == 1))
+        for place, text in enumerate(line[1:]):
+            x = 420 + 150 * place
+            marks.append(words(x, 455 + 30 * row, text.replace("-", MINUS), colour=colour, anchor="end", size=17))
+    return marks

@@ -86,16 +86,16 @@ class Chart:
         for value, word in y_ticks:
             _, y = self.at(math.exp(self._x[0]) if self._log else self._x[0], value)
             self.marks.append(f"<path d='M{self.left:.1f},{y:.1f}h{self.width:.1f}' stroke='{FAINT}'/>")
-            self.marks.append(words(self.left - 8, y + 5, word, anchor="end", size=14))
+            self.marks.append(words(self.left - 8, y + 5, word, anchor="end", size=15))
         for value, word in x_ticks:
             x, _ = self.at(value, self._y[0])
-            self.marks.append(words(x, self.top + self.height + 20, word, anchor="middle", size=14))
+            self.marks.append(words(x, self.top + self.height + 20, word, anchor="middle", size=15))
         base = self.top + self.height
         self.marks.append(f"<path d='M{self.left:.1f},{base:.1f}h{self.width:.1f}' stroke='{QUIET}'/>")
         self.marks.append(words(self.left + self.width / 2, base + 42, x_label, anchor="middle"))
         self.marks.append(words(self.left - 8, self.top - 12, y_label, colour=QUIET))
         if title:
-            self.marks.append(words(self.left - 8, self.top - 36, title, size=17, bold=True))
+            self.marks.append(words(self.left - 8, self.top - (36 if y_label else 14), title, size=17, bold=True))
 
     def line(self, x: Numbers, y: Numbers, colour: str, *, dash: str = "", width: float = 2.5) -> None:
         """Points joined by a line; what is not a number is left out."""
@@ -105,6 +105,13 @@ class Chart:
         points = " ".join(f"{a:.1f},{b:.1f}" for a, b in found)
         style = f"stroke='{colour}' stroke-width='{width}' stroke-dasharray='{dash}'"
         self.marks.append(f"<polyline points='{points}' fill='none' {style}/>")
+
+    def area(self, x: Numbers, low: Numbers, high: Numbers, colour: str, opacity: float = 0.15) -> None:
+        """The space between two lines."""
+        there = [self.at(float(a), float(b)) for a, b in zip(x, low, strict=True)]
+        back = [self.at(float(a), float(b)) for a, b in zip(x, high, strict=True)][::-1]
+        points = " ".join(f"{a:.1f},{b:.1f}" for a, b in [*there, *back])
+        self.marks.append(f"<polyline points='{points}' fill='{colour}' fill-opacity='{opacity}'/>")
 
     def bar(self, x: tuple[float, float], y: tuple[float, float], colour: str, opacity: float = 1.0) -> None:
         """A rectangle between two values on each axis."""
@@ -117,19 +124,44 @@ class Chart:
         """One mark; its shape tells arms apart without colour."""
         self.marks.append(f"<g fill='{colour}' stroke='white' stroke-width='1.5'>{SHAPES[shape](*self.at(x, y))}</g>")
 
-    def label(self, x: float, y: float, text: str, colour: str = INK, anchor: str = "start", dy: float = 0.0) -> None:
-        """Words beside a point."""
+    def ring(self, x: float, y: float, radius: float, colour: str, width: float = 1.5, fill: str = "none") -> None:
+        """A circle around a point."""
+        across, down = self.at(x, y)
+        style = f"fill='{fill}' stroke='{colour}' stroke-width='{width}'"
+        self.marks.append(f"<circle cx='{across:.1f}' cy='{down:.1f}' r='{radius}' {style}/>")
+
+    def label(
+        self,
+        x: float,
+        y: float,
+        text: str,
+        colour: str = INK,
+        anchor: str = "start",
+        dy: float = 0.0,
+        dx: float = 0.0,
+        bold: bool = False,
+    ) -> None:
+        """Words beside a point, on a white edge that keeps them readable on lines."""
         left, top = self.at(x, y)
-        self.marks.append(words(left, top + 5 + dy, text, colour=colour, anchor=anchor))
+        self.marks.append(words(left + dx, top + 5 + dy, text, colour=colour, anchor=anchor, bold=bold, edge=True))
 
 
 def words(
-    x: float, y: float, text: str, *, colour: str = INK, anchor: str = "start", size: float = 15, bold: bool = False
+    x: float,
+    y: float,
+    text: str,
+    *,
+    colour: str = INK,
+    anchor: str = "start",
+    size: float = 16,
+    bold: bool = False,
+    edge: bool = False,
 ) -> str:
-    """A line of text, escaped."""
+    """A line of text, escaped; an edge is white and lies behind the letters."""
     weight = "bold" if bold else "normal"
     place = f"x='{x:.1f}' y='{y:.1f}' text-anchor='{anchor}' fill='{colour}'"
-    return f"<text {place} font-size='{size:g}' font-weight='{weight}'>{escape(text)}</text>"
+    behind = " stroke='white' stroke-width='5' stroke-linejoin='round' paint-order='stroke'" if edge else ""
+    return f"<text {place} font-size='{size:g}' font-weight='{weight}'{behind}>{escape(text)}</text>"
 
 
 def pixels(image: np.ndarray, x: float, y: float, side: float) -> str:
@@ -147,7 +179,7 @@ def pixels(image: np.ndarray, x: float, y: float, side: float) -> str:
     stored = io.BytesIO()
     Image.fromarray(values).save(stored, format="png")
     data = b64encode(stored.getvalue()).decode()
-    place = f"x='{x:.1f}' y='{y:.1f}' width='{side:g}' height='{side:g}' style='image-rendering:pixelated'"
+    place = f"x='{x:.1f}' y='{y:.1f}' width='{side:g}' height='{side:g}' style='image-rendering:pixelated' decoding='sync'"
     frame = f"<rect x='{x:.1f}' y='{y:.1f}' width='{side:g}' height='{side:g}' fill='none' stroke='{QUIET}'/>"
     return f"<image {place} href='data:image/png;base64,{data}'/>{frame}"
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
+from tornado.log import app_log
 from tornado.web import HTTPError, RequestHandler
 
 from course_lib.workshop import showing
@@ -101,6 +102,11 @@ class Page(RequestHandler):
         """A whole number of at most four digits out of the form; -1 where there is none."""
         given = self.get_body_argument(name, "")
         return int(given) if NUMBER.fullmatch(given) else -1
+
+    def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
+        """Tell the speaker's terminal of a fault of ours, but never who asked for what."""
+        if not isinstance(value, HTTPError):
+            app_log.error("a fault in %s", type(self).__name__, exc_info=(typ, value, tb))
 
     def write_error(self, status_code: int, **_: Any) -> None:
         """Say what went wrong, and nothing of how this server is made."""

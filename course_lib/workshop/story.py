@@ -95,11 +95,17 @@ ACTS = (
         widgets.TradeoffExplorer,
     ),
 )
+_training = threading.Lock()
 MADE_EARLY = tuple(act.name for act in ACTS if act.name != "mixing")
 
 
-@cache
 def _student(arm: str) -> Any:
+    with _training:  # who comes while it is being trained waits for it
+        return _trained(arm)
+
+
+@cache
+def _trained(arm: str) -> Any:
     return widgets.train(arm)
 
 

@@ -129,6 +129,7 @@ def test_two_answer_and_the_speaker_shows_the_rooms_own_diagram(opened, with_roo
     assert speaker.url.endswith("/speaker")  # the secret is not on the wall
     for guest in (phone, laptop):
         guest.goto(room)
+        guest.wait_for_function("document.activeElement.id === 'code'")  # nothing needs to be clicked
         guest.keyboard.type(code.lower())
         guest.keyboard.press("Enter")
         guest.get_by_text("You are in").wait_for()

@@ -241,3 +241,12 @@ def test_who_comes_again_finds_the_same_seat(served):
     guest = served.guest(inside=True)
     status, headers, _ = guest.ask("/")
     assert (status, headers["Location"]) == (303, "/room") and served.room.seats == 1
+
+
+def test_nothing_is_logged_of_who_asks_for_what(served, caplog, capfd):
+    guest = served.guest()
+    guest.come_in("WRONG")
+    guest.ask("/join", {"code": "x"})
+    guest.ask("/nowhere")
+    guest.send("/", "/join", code="A" * 3000)
+    assert caplog.text == "" and capfd.readouterr() == ("", "")
