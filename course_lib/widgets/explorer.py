@@ -81,18 +81,24 @@ def float_slider(words: str, value: float, low: float, high: float, step: float)
     )
 
 
-def log_slider(words: str, value: float, low: float, high: float, steps: int = 60) -> ipywidgets.FloatLogSlider:
-    """A slider whose places are equal factors apart."""
+def log_slider(
+    words: str, value: float, low: float, high: float, steps: int = 60, readout: str = ".3g"
+) -> ipywidgets.FloatLogSlider:
+    """A slider whose places are equal factors apart, its value among them; it may end a little beyond ``high``."""
     first, last = np.log10(low), np.log10(high)
+    step = (last - first) / steps
+    if low < value < high:
+        step = (np.log10(value) - first) / max(1, round((np.log10(value) - first) / step))
+        last = first + step * round((last - first) / step)
     return ipywidgets.FloatLogSlider(
         value=value,
         base=10,
         min=first,
         max=last,
-        step=(last - first) / steps,
+        step=step,
         description=words,
         tooltip=words,
-        readout_format=".3g",
+        readout_format=readout,
         style=NAMED,
         layout=WIDE,
     )

@@ -118,7 +118,9 @@ class MixupExplorer(Explorer):
         x = np.linspace(0.005, 0.995, 199)
         y = np.minimum(stats.beta.pdf(x, alpha, alpha), DENSEST)
         chart = Chart((655, 78, 220, 122), (0, 1), (0, DENSEST))
-        chart.axes([(0, "0"), (0.5, "½"), (1, "1")], [], "weight", "how often it is drawn", f"Beta, alpha = {alpha:.2g}")
+        chart.axes(
+            [(0, "0"), (0.5, "½"), (1, "1")], [], "weight", "how often it is drawn", f"Beta, alpha = {alpha:.2g}"
+        )
         chart.area(x, np.zeros_like(x), y, look_of("kd").colour)
         chart.line([lam, lam], [0, DENSEST], QUIET, dash="4 4", width=1.5)
         chart.line(x, y, look_of("kd").colour)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from course_lib import calibration, results, temperature
-from course_lib.plots.reliability import AS_GIVEN, SCALED
+from course_lib.plots.reliability import AS_GIVEN, FEW, SCALED
 from course_lib.plots.style import FAINT, INK, MINUS, QUIET, look_of
 from course_lib.predictions import confidence_and_correct
 from course_lib.widgets.arrays import checked
@@ -121,15 +121,18 @@ class ScalingExplorer(Explorer):
 
     def _reliability(self, t: float) -> list[str]:
         chart = Chart((540, 70, 330, 300), (0, 1), (0, 1))
-        chart.axes(shares(0.25), shares(0.25), "confidence", "accuracy", "Reliability on test")
+        chart.axes(shares(0.25), shares(0.25), "confidence", "accuracy", "Reliability on test")  # hollow where few
         chart.line([0, 1], [0, 1], FAINT, width=3)
         for at, look, dash, word in ((1.0, AS_GIVEN, "5 4", "before"), (t, SCALED, "", f"at T = {t:.3g}")):
             bins = self._test_at(at)[1]
             filled = bins.count > 0
             sure, right = bins.confidence[filled].tolist(), bins.accuracy[filled].tolist()
             chart.line(sure, right, look.colour, dash=dash, width=2 if at == 1.0 else 2.5)
-            for c, a in zip(sure, right, strict=True):
-                chart.point(c, a, look.colour, str(look.marker))
+            for c, a, count in zip(sure, right, bins.count[filled].tolist(), strict=True):
+                if count < FEW:
+                    chart.ring(c, a, 5, look.colour, 2, "white")
+                else:
+                    chart.point(c, a, look.colour, str(look.marker))
             chart.label(0.97, 0.16 if at == 1.0 else 0.05, word, look.colour, "end", bold=True)
         return chart.marks
 
@@ -147,7 +150,7 @@ def _few(part: Part) -> Part:
 def _table(rows: dict[str, tuple[calibration.Measures, calibration.ReliabilityBins]]) -> list[str]:
     """Three rows of numbers, each under its word."""
     head = ("on test", "NLL", "ECE", "signed gap", "accuracy")
-    cells = [head]
+    cells: list[tuple[str, ...]] = [head]
     for word, (found, _) in rows.items():
         numbers = (f"{found.nll:.3f}", f"{found.ece:.3f}", f"{found.signed_gap:+.3f}", f"{found.accuracy:.3f}")
         cells.append((word, *numbers))

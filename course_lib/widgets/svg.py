@@ -179,7 +179,9 @@ def pixels(image: np.ndarray, x: float, y: float, side: float) -> str:
     stored = io.BytesIO()
     Image.fromarray(values).save(stored, format="png")
     data = b64encode(stored.getvalue()).decode()
-    place = f"x='{x:.1f}' y='{y:.1f}' width='{side:g}' height='{side:g}' style='image-rendering:pixelated' decoding='sync'"
+    place = (
+        f"x='{x:.1f}' y='{y:.1f}' width='{side:g}' height='{side:g}' style='image-rendering:pixelated' decoding='sync'"
+    )
     frame = f"<rect x='{x:.1f}' y='{y:.1f}' width='{side:g}' height='{side:g}' fill='none' stroke='{QUIET}'/>"
     return f"<image {place} href='data:image/png;base64,{data}'/>{frame}"
 

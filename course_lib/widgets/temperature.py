@@ -116,8 +116,9 @@ ABLATED = {
 }
 
 
-def _digit_images(index_hash: str) -> Tensor | None:
+def _digit_images(index_hash: str) -> Any:
     """The images that predictions belong to; None where these are other images."""
     from course_lib.widgets.live import digits
 
-    return digits().test.images if digits().test.index_hash == index_hash else None
+    found = digits().test
+    return found.images if found.index_hash == index_hash and isinstance(found.images, Tensor) else None

@@ -1,5 +1,6 @@
 """The room's server, asked as browsers and as mischief would ask."""
 
+import contextlib
 import json
 import socket
 
@@ -171,7 +172,8 @@ def test_large_bodies_are_refused_before_they_are_read(served):
     with socket.create_connection(("127.0.0.1", served.port), timeout=10) as line:  # none is claimed
         line.sendall(b"POST /join HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
         line.sendall(b"800\r\n" + 2048 * b"A" + b"\r\n0\r\n\r\n")
-        assert b"200" not in line.recv(100)
+        with contextlib.suppress(ConnectionResetError):  # the door may shut before it has said why
+            assert b"200" not in line.recv(100)
     assert guest.ask("/room")[0] == 200
 
 

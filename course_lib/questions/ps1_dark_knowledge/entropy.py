@@ -18,6 +18,7 @@ def _cases(rng: np.random.Generator) -> list[Case]:
     return [
         Case("plain", {"probs": HAND}, "a row that is certain"),
         Case("plain", {"probs": UNIFORM}, "a uniform guess among eight classes"),
+        Case("plain", {"probs": draws.probabilities(rng, 3, 4)}),
         Case("edge", {"probs": np.eye(3)[[2, 0]]}, "zero probabilities"),
         Case("edge", {"probs": draws.probabilities(rng, 3, 3, dtype="float32")}, "float32"),
         Case("stress", {"probs": draws.probabilities(rng, 3, 6, scale=40.0)}, "probabilities near 0 and 1"),
@@ -93,6 +94,7 @@ def _share_cases(rng: np.random.Generator) -> list[Case]:
     return [
         Case("plain", {"probs": np.array([[0.5, 0.25, 0.25], [0.9, 0.05, 0.05]])}, "two classes that share the rest"),
         Case("plain", {"probs": np.array([[0.6, 0.4, 0.0]])}, "one class that has all the rest"),
+        Case("plain", {"probs": draws.probabilities(rng, 3, 5)}),
         Case("edge", {"probs": np.eye(3)}, "rows that are certain"),
         Case("edge", {"probs": draws.probabilities(rng, 4, 2)}, "only two classes"),
         Case("stress", {"probs": draws.probabilities(rng, 3, 6, scale=4.0)}, "very confident rows"),

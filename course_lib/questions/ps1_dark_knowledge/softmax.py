@@ -23,8 +23,10 @@ def _cases(rng: np.random.Generator) -> list[Case]:
     return [
         Case("plain", {"logits": hand, "temperature": 2.0}, "two images and three classes"),
         Case("plain", {"logits": hand, "temperature": 1.0}, "a temperature of 1"),
+        Case("plain", {"logits": draws.logits(rng, 3, 4), "temperature": 3.0}),
         Case("edge", {"logits": hand[:1].astype("float32"), "temperature": 4.0}, "float32 logits of one image"),
         Case("edge", {"logits": draws.logits(rng, 3, 3), "temperature": 0.5}, "as many images as classes"),
+        Case("stress", {"logits": 1e4 * draws.logits(rng, 2, 5), "temperature": 1e3}, "logits of 10,000"),
         Case("stress", {"logits": 1e4 * hand, "temperature": 0.05}, "logits of 10,000 and a cold temperature"),
         Case("stress", {"logits": hand - 1e4, "temperature": 1e3}, "logits around -10,000 and a hot temperature"),
         *random,
