@@ -132,6 +132,16 @@ def no_gpu(monkeypatch):
     monkeypatch.setattr(machine.shutil, "which", lambda name: None)
 
 
+@pytest.mark.parametrize(("system", "remedy"), [("Linux", "apt-get install bubblewrap"), ("Darwin", "Linux machine")])
+def test_a_teacher_without_a_jail_is_told_how_to_get_one_and_a_learner_needs_none(monkeypatch, system, remedy):
+    monkeypatch.setattr(machine.shutil, "which", lambda name: None)
+    monkeypatch.setattr(machine.platform, "system", lambda: system)
+    found = machine.jail()
+    assert not found.ok and not found.needed and remedy in found.remedy
+    monkeypatch.setattr(machine.shutil, "which", lambda name: f"/usr/bin/{name}")
+    assert machine.jail().ok
+
+
 def test_without_a_gpu_the_cpu_is_enough(no_gpu):
     assert machine.gpu() == Finding("GPU", True, False, "none: the CPU is enough")
 

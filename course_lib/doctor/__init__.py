@@ -28,6 +28,7 @@ def examine() -> list[Finding]:
         packages.torchvision_fits_torch(),
         machine.processor(),
         machine.gpu(),
+        machine.jail(),
         machine.memory(),
         machine.room_for_runs(),
         _data_folder(),

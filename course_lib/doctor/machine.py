@@ -1,6 +1,7 @@
 """machine: the processor, the GPU, memory, and room for runs."""
 
 import os
+import platform
 import shutil
 import tempfile
 import warnings
@@ -63,6 +64,16 @@ def _working_gpu() -> Finding:
         remedy = "update its driver or torch; until then add --device cpu to course run"
         return Finding("GPU", False, True, f"does not work: {first_line(error)}", remedy)
     return Finding("GPU", True, False, f"{name}, {memory:.0f} GB")
+
+
+def jail() -> Finding:
+    """What a teacher needs to grade strangers' notebooks; learners can do without."""
+    if shutil.which("bwrap"):
+        return Finding("bubblewrap", True, False, "learners' code can be graded in a jail")
+    if platform.system() != "Linux":
+        return Finding("bubblewrap", False, False, "grading in a jail needs Linux", "grade on a Linux machine")
+    remedy = "to grade a class: apt-get install bubblewrap, or the package of that name"
+    return Finding("bubblewrap", False, False, "not here", remedy)
 
 
 def memory() -> Finding:
