@@ -1,0 +1,84 @@
+"""Networks that train while somebody watches: the same for the same seed, stopped when told, in a moment."""
+
+import threading
+import time
+
+import pytest
+import torch
+
+from course_lib.errors import CourseError
+from course_lib.widgets import TradeoffExplorer, live
+
+
+def test_a_point_is_trained_when_asked_and_marked():
+    shown = TradeoffExplorer()
+    assert not shown.trained and shown.training is None and shown.controls["stop"].disabled
+    before = shown.picture.value
+    shown.controls["train"].click()
+    assert shown.controls["train"].disabled and not shown.controls["stop"].disabled
+    shown.training.join(timeout=120)
+    assert shown.progress.description == "done" and shown.progress.value == 1
+    assert "You trained mixup_kd at T = 2" in shown.reading.value and "yours, T 2" in shown.picture.value
+    assert 0.85 < shown.trained[0]["accuracy"] < 1 and not shown.controls["train"].disabled
+    assert shown.picture.value != before
+    assert {row["scaling"] for row in shown.trained} == {"none", "temperature"}
+
+
+def test_a_training_stops_when_told_and_can_be_started_again():
+    shown = TradeoffExplorer()
+    live.train("teacher")
+    shown.controls["train"].click()
+    while shown.progress.value == 0 and shown.training.is_alive():
+        time.sleep(0.005)
+    shown.controls["stop"].click()
+    shown.training.join(timeout=60)
+    assert shown.progress.description == "stopped" and not shown.trained and shown.progress.value < 1
+    assert not shown.controls["train"].disabled and shown.controls["stop"].disabled
+
+
+def test_a_training_that_fails_says_why(monkeypatch):
+    def fails(*_, **__):
+        raise CourseError("the training diverged")
+
+    shown = TradeoffExplorer()
+    monkeypatch.setattr(live, "train", fails)
+    shown._train("kd", 1.0)
+    assert "The training failed: the training diverged" in shown.reading.value
+    assert not shown.controls["train"].disabled
+
+
+def test_a_student_takes_less_than_five_seconds_once_its_teacher_is_there():
+    live.train("teacher")
+    started = time.perf_counter()
+    live.train("mixup_kd", 4.0, seed=1)
+    assert time.perf_counter() - started < 5
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_the_same_seed_trains_the_same_student_with_any_number_of_threads(threads):
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        found = live.train("mixup_kd", 2.0, seed=3)
+        assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+    once = live.train("mixup_kd", 2.0, seed=3)
+    assert torch.equal(found.test.logits, once.test.logits)
+    assert once(live.digits().test.images[:2].float() / 255).shape == (2, 10)
+
+
+def test_progress_only_grows_and_reaches_the_end():
+    ticks = []
+    live.train("ce", epochs=2, tick=ticks.append)
+    assert ticks == sorted(ticks) and ticks[-1] == 1
+
+
+def test_two_who_press_at_once_both_get_their_student():
+    found = []
+    threads = [threading.Thread(target=lambda s=s: found.append(live.train("ce", seed=s, epochs=2))) for s in (0, 1)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    assert len(found) == 2
