@@ -127,13 +127,13 @@ class ScalingExplorer(Explorer):
             bins = self._test_at(at)[1]
             filled = bins.count > 0
             sure, right = bins.confidence[filled].tolist(), bins.accuracy[filled].tolist()
-            chart.line(sure, right, look.colour, dash=dash, width=2 if at == 1.0 else 2.5)
+            chart.line(sure, right, look.colour, dash=dash, width=2 if word == "before" else 2.5)
             for c, a, count in zip(sure, right, bins.count[filled].tolist(), strict=True):
                 if count < FEW:
                     chart.ring(c, a, 5, look.colour, 2, "white")
                 else:
                     chart.point(c, a, look.colour, str(look.marker))
-            chart.label(0.97, 0.16 if at == 1.0 else 0.05, word, look.colour, "end", bold=True)
+            chart.label(0.97, 0.16 if word == "before" else 0.05, word, look.colour, "end", bold=True)
         return chart.marks
 
 
