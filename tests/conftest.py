@@ -1,6 +1,7 @@
 """What every test starts from: two threads, no window for figures, and photographs where there are some."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -19,3 +20,22 @@ def course_data() -> Path:
     if not folder:
         pytest.skip("COURSE_DATA names no folder of photographs")
     return Path(folder)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Debian's chromium, driven by Playwright, whose event loop must end before other tests begin theirs.
+
+    Without it tests are skipped with the reason; where COURSE_REQUIRE_BROWSER is set, as in CI, they fail.
+    """
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        if os.environ.get("COURSE_REQUIRE_BROWSER"):
+            pytest.fail("chromium is missing: apt-get install chromium")
+        pytest.skip("chromium is missing")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield started
+        started.close()

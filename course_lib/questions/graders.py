@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from itertools import combinations
 from multiprocessing import get_context
 
 import torch
@@ -59,6 +60,14 @@ def failures(question: Question, seed: int) -> Iterator[str]:
         yield f"{question.name}, seed {seed}: the stub gets points"
 
 
+def alike(question: Question) -> Iterator[str]:
+    """Mistakes that no case tells apart; a learner would hear both advices for either."""
+    judge = Judge(question, seed=0)
+    for one, other in combinations(judge.wrong, 2):
+        if judge.same(judge.wrong[one], judge.wrong[other]):
+            yield f"{question.name}: nothing tells {one} from {other}"
+
+
 def unexplained(question: Question, changes: list[str]) -> Iterator[str]:
     """Survivors for which no reason is known, and reasons for changes that do not survive."""
     left = {(question.name, change.partition(": ")[2]) for change in changes}
@@ -97,20 +106,21 @@ def examine(name: str) -> Examined:
     question = find(name)
     wrong = [line for seed in range(SEEDS) for line in failures(question, seed)]
     mutants, alive = survivors(question)
-    return Examined([*wrong, *unexplained(question, alive)], mutants, alive)
+    return Examined([*wrong, *alike(question), *unexplained(question, alive)], mutants, alive)
 
 
 def main() -> int:
     """Print the matrix; 1 if anything is not as it should be."""
     console = Console(width=120)
     table = Table(title=f"Graders, {SEEDS} seeds", box=None, title_justify="left")
-    for column in ("question", "right answers", "mistakes", "mutants", "survivors"):
-        table.add_column(column, justify="left" if column == "question" else "right")
+    for column in ("question", "right", "mistakes, each loses points and is named", "mutants", "left"):
+        table.add_column(column, justify="left" if column[0] in "qm" and column != "mutants" else "right")
     questions = [question for assignment in ASSIGNMENTS for question in questions_of(assignment).values()]
     with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
         found = list(zip(questions, pool.map(examine, [question.name for question in questions]), strict=True))
     for question, each in found:
-        numbers = (1 + len(question.alternatives), len(question.mistakes), each.mutants, len(each.alive))
+        names = ", ".join(mistake.name for mistake in question.mistakes)
+        numbers = (1 + len(question.alternatives), names, each.mutants, len(each.alive))
         table.add_row(question.name, *map(str, numbers))
     console.print(table)
     for question, each in found:

@@ -100,14 +100,14 @@ class Judge:
         points = self.question.points * sum(groups.values()) // len(groups)
         faults.sort(key=lambda fault: (fault.kind == "invariant", _size(fault.case)))
         known = self.wrong.items() if faults else ()  # what a right answer need not wait for
-        mistakes = tuple(name for name, theirs in known if self._alike(outputs, theirs))
+        mistakes = tuple(name for name, theirs in known if self.same(outputs, theirs))
         return Judgement(self.question, points, tuple(faults), mistakes, groups)
 
-    def _alike(self, outputs: Sequence[Outputs], theirs: Sequence[Outputs]) -> bool:
+    def same(self, outputs: Sequence[Outputs], theirs: Sequence[Outputs]) -> bool:
         """Whether two answers cannot be told apart by any case."""
-        return all(self._same(mine, other) for mine, other in zip(outputs, theirs, strict=True))
+        return all(self._same_case(mine, other) for mine, other in zip(outputs, theirs, strict=True))
 
-    def _same(self, mine: Outputs, other: Outputs) -> bool:
+    def _same_case(self, mine: Outputs, other: Outputs) -> bool:
         if ("error" in mine) != ("error" in other):
             return False
         if "error" in mine:

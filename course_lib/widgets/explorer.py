@@ -1,8 +1,9 @@
 """explorer: what all explorers have in common: controls, one picture that is redrawn, and its reading in words."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from html import escape
-from typing import Any
+from typing import Any, ClassVar
 
 import ipywidgets
 import numpy as np
@@ -11,6 +12,7 @@ from course_lib.errors import CourseError
 from course_lib.plots.style import INK, Picture
 from course_lib.results import Result
 from course_lib.widgets.static import as_picture
+from course_lib.widgets.threads import one_thread
 
 WIDE = ipywidgets.Layout(width="min(640px, 98%)")
 NAMED = {"description_width": "12em"}
@@ -24,6 +26,8 @@ class Explorer(ipywidgets.VBox):
         picture: The picture, an SVG with a description.
         reading: What it says now, in words; announced by screen readers.
     """
+
+    small: ClassVar[bool] = True  # whether drawing is so little work that one thread is fastest
 
     def __init__(
         self, title: str, controls: Mapping[str, Any], source: str = "", rows: Sequence[ipywidgets.Widget] = ()
@@ -59,7 +63,8 @@ class Explorer(ipywidgets.VBox):
 
     def _redraw(self, _: Any = None) -> None:
         try:
-            drawn, said = self.draw()
+            with one_thread() if self.small else nullcontext():
+                drawn, said = self.draw()
         except CourseError as error:
             if not self.picture.value:
                 raise  # nothing is shown yet: the caller reads it

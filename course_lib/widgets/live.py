@@ -1,12 +1,7 @@
-"""live: small networks trained while somebody watches, on the digits that come with scikit-learn.
-
-They are trained on one thread: networks this small gain nothing from more, and where other programs run, threads that
-wait for one another made a second into fifty. It also gives everybody with the same torch the same networks.
-"""
+"""live: small networks trained while somebody watches, on the digits that come with scikit-learn."""
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -18,6 +13,7 @@ from course_lib.experiment.jobs import Job, channel_moments, network_of
 from course_lib.experiment.work import lesson_of
 from course_lib.predictions import Predictions, collect
 from course_lib.training import Trainer, frozen
+from course_lib.widgets.threads import one_thread
 
 Tick = Callable[[float], None]  # is told the share of the work that is done, from 0 to 1; may raise to stop it
 _one_at_a_time = threading.Lock()
@@ -64,7 +60,7 @@ def train(
     Returns:
         The network and its predictions; the teacher is trained once and kept.
     """
-    with _one_at_a_time, _on_one_thread():
+    with _one_at_a_time, one_thread():
         if arm == "teacher":
             return _teacher(tick)
         distils = arm.endswith("kd")
@@ -72,16 +68,6 @@ def train(
         teacher = _teacher(lambda done: tick(waits * done)) if distils else None
         job = Job(arm, seed, temperature if distils else None)
         return _fit(job, epochs, teacher, lambda done: tick(waits + (1 - waits) * done))
-
-
-@contextmanager
-def _on_one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 _kept: list[Trained] = []

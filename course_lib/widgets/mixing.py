@@ -1,7 +1,7 @@
 """mixing: two images in one, what a label says about the mixture, and what models say."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -24,6 +24,8 @@ Model = Callable[[Tensor], Tensor]
 
 class MixupExplorer(Explorer):
     """A mixture of two images along lambda."""
+
+    small: ClassVar[bool] = False  # models of the reader may be large
 
     def __init__(
         self,

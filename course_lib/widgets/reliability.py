@@ -20,7 +20,7 @@ from course_lib.widgets.svg import Chart, picture, shares, words
 SIZE = (900, 560)
 WIDTH, MASS = "equally wide", "equally full"
 RESAMPLES, MIDDLE = 200, (0.05, 0.95)
-CELLS = 256  # confidences closer than this part of 1 are resampled as one
+CELLS = 64  # confidences closer than this part of 1 are resampled as one
 OVER, UNDER = look_of("ce").colour, look_of("kd").colour
 
 

@@ -30,9 +30,12 @@ def as_picture(drawn: str) -> Picture:
     Returns:
         The same marks as a matplotlib figure, with the SVG's own description.
     """
+    from matplotlib.layout_engine import PlaceHolderLayoutEngine
+
     root = ElementTree.fromstring(drawn)
     width, height = (float(number) for number in root.attrib["viewBox"].split()[2:])
     figure = new_figure(width * SHARPNESS / PIXELS_PER_INCH, height * SHARPNESS / PIXELS_PER_INCH)
+    figure.set_layout_engine(PlaceHolderLayoutEngine(True, True))  # every mark has its place already
     axes = figure.add_axes((0, 0, 1, 1))
     for order, (kind, marks, text) in enumerate(_elements(root, {})):
         _DRAW[kind](axes, marks, {"zorder": order + 1}, text)

@@ -1,7 +1,6 @@
 """The Formgrader page of a real JupyterLab, in a real browser, shows the scores and cards of a graded class."""
 
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -16,7 +15,6 @@ from course_lib.grading import classroom
 from course_lib.grading.rehearsal import hand_in, with_answer
 from course_lib.grading.terms import Terms
 
-CHROMIUM = shutil.which("chromium")
 TOKEN = "only-for-tests"
 
 
@@ -48,18 +46,11 @@ def lab(course):
 
 
 @pytest.fixture
-def page(lab):
-    if CHROMIUM is None:
-        assert not os.environ.get("COURSE_REQUIRE_BROWSER"), "chromium is missing: apt-get install chromium"
-        pytest.skip("chromium is missing")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1280, "height": 1000})
-        page.goto(f"{lab}/lab?token={TOKEN}")
-        yield page
-        browser.close()
+def page(lab, browser):
+    opened = browser.new_page(viewport={"width": 1280, "height": 1000})
+    opened.goto(f"{lab}/lab?token={TOKEN}")
+    yield opened
+    opened.close()
 
 
 @pytest.mark.verify

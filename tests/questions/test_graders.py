@@ -45,7 +45,7 @@ def test_every_mistake_loses_points_and_is_named(question, seed):
 def test_every_two_mistakes_are_told_apart(question):
     judge = Judge(question, 0)
     for one, other in itertools.combinations(judge.wrong, 2):
-        assert not judge._alike(judge.wrong[one], judge.wrong[other]), (one, other)
+        assert not judge.same(judge.wrong[one], judge.wrong[other]), (one, other)
 
 
 @each

@@ -5,7 +5,6 @@ Without a browser these tests are skipped with the reason; where COURSE_REQUIRE_
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,23 +16,8 @@ from course_lib.workshop.questions import QUESTIONS
 from course_lib.workshop.story import ACTS
 
 pytestmark = pytest.mark.verify
-CHROMIUM = shutil.which("chromium")
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
 PROJECTOR = {"viewport": {"width": 1920, "height": 1080}}
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if CHROMIUM is None:
-        if os.environ.get("COURSE_REQUIRE_BROWSER"):
-            pytest.fail("chromium is missing: apt-get install chromium")
-        pytest.skip("chromium is missing")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield opened
-        opened.close()
 
 
 class Workshop:
