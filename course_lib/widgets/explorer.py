@@ -16,6 +16,8 @@ from course_lib.widgets.threads import one_thread
 
 WIDE = ipywidgets.Layout(width="min(640px, 98%)")
 NAMED = {"description_width": "12em"}
+LARGE = "course-large"  # a class whose names of controls are read from the last row
+STYLE = f"<style>.{LARGE} {{--jp-widgets-font-size: 15px; --jp-widgets-inline-height: 30px}}</style>"
 
 
 class Explorer(ipywidgets.VBox):
@@ -46,11 +48,12 @@ class Explorer(ipywidgets.VBox):
         for control in self.controls.values():
             if "value" in control.traits() and not isinstance(control, ipywidgets.Button):
                 control.observe(self._redraw, names="value")
-        head = ipywidgets.HTML(f"<strong style='font-size:17px'>{escape(title)}</strong>")
+        head = ipywidgets.HTML(f"{STYLE}<strong style='font-size:17px'>{escape(title)}</strong>")
         parts = [head, *(rows or self.controls.values()), self.picture, self.reading]
         if source:  # without a colour of its own, which one of both themes would not show
             parts.append(ipywidgets.HTML(f"<div style='font-size:13px;line-height:1.4'>{escape(source)}</div>"))
         super().__init__(parts)
+        self.add_class(LARGE)
         self._redraw()
 
     def draw(self) -> tuple[str, str]:

@@ -10,7 +10,7 @@ import ipywidgets
 from course_lib.errors import CourseError
 from course_lib.plots.style import Picture
 from course_lib.widgets.answers import Guess, choice_card, number_card, record_picture
-from course_lib.widgets.explorer import NAMED, WIDE, line
+from course_lib.widgets.explorer import LARGE, NAMED, STYLE, WIDE, line
 from course_lib.widgets.static import as_picture
 
 NEAR = 0.1  # a number counts as right within this share of its range
@@ -95,8 +95,9 @@ class PredictThenRun(ipywidgets.VBox):
         commit.on_click(self._commit)
         self.controls = {"guess": guess, "confidence": confidence, "commit": commit}
         self.picture, self.reading = ipywidgets.HTML(), ipywidgets.HTML()
-        asked = f"<div style='font-size:17px;line-height:1.4'><strong>Predict.</strong> {escape(question)}</div>"
+        asked = f"{STYLE}<div style='font-size:17px;line-height:1.4'><strong>Predict.</strong> {escape(question)}</div>"
         super().__init__([ipywidgets.HTML(asked), *self.controls.values(), self.reading, self.picture])
+        self.add_class(LARGE)
 
     def static(self) -> Picture:
         """The question, and after the guess its answer, for where no widget runs."""
@@ -175,15 +176,15 @@ def _guess_control(question: Question) -> Any:
 def _confidence_control(question: Question) -> ipywidgets.FloatSlider:
     """A choice is at least a blind guess; a number can be nearly surely wrong."""
     least = round(1 / len(question.options), 2) if question.options else 0.05
-    near = "" if question.options else f" to be within {NEAR * (question.high - question.low):.3g}"
+    words = "how sure?" if question.options else f"within {NEAR * (question.high - question.low):.3g}: how sure?"
     return ipywidgets.FloatSlider(
         value=round((1 + least) / 2, 2),
         min=least,
         max=1.0,
         step=0.01,
         readout_format=".0%",
-        description=f"how sure{near}?",
-        tooltip=f"how sure{near}?",
+        description=words,
+        tooltip=words,
         style=NAMED,
         layout=ipywidgets.Layout(width=WIDE.width),
     )

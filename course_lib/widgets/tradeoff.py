@@ -13,7 +13,7 @@ from course_lib.widgets.explorer import NAMED, WIDE, Explorer, choice, told
 from course_lib.widgets.placing import Note, placed
 from course_lib.widgets.svg import Chart, nice, picture, words
 
-SIZE = (900, 520)
+SIZE = (900, 500)
 MEASURES = {"ECE": "ece", "signed gap": "signed_gap", "NLL (nats)": "nll"}
 BEFORE, AFTER = "as trained", "after temperature scaling"
 ARMS = ("kd", "mixup_kd")
@@ -44,7 +44,9 @@ class TradeoffExplorer(Explorer):
         self.training: threading.Thread | None = None
         self._stop = threading.Event()
         self._failed = ""
-        self.progress = ipywidgets.FloatProgress(min=0.0, max=1.0, layout={"width": "280px"})
+        self.progress = ipywidgets.FloatProgress(
+            min=0.0, max=1.0, style={"description_width": "9em"}, layout={"width": "320px"}
+        )
         temperatures = sorted({float(row["distillation_temperature"]) for row in self.rows})
         controls: dict[str, Any] = {
             "measure": choice("over accuracy stands", list(MEASURES)),

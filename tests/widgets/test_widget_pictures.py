@@ -18,7 +18,7 @@ KEPT = Path(__file__).parent.parent.parent / "notebooks" / "figures"
 
 @pytest.fixture(scope="module")
 def drawn():
-    return {name: figure() for name, figure in figures.FIGURES.items()}
+    return {name: as_picture(svg()) for name, svg in figures.FIGURES.items()}
 
 
 def read_back(shown):
@@ -67,7 +67,8 @@ def test_a_picture_that_stands_for_a_widget_shows_and_says_what_the_widget_does(
 
 
 def test_the_command_writes_all_six(tmp_path, monkeypatch, drawn):
-    monkeypatch.setattr(figures, "FIGURES", {name: lambda shown=shown: shown for name, shown in drawn.items()})
+    monkeypatch.setattr(figures, "FIGURES", {name: lambda name=name: name for name in drawn})
+    monkeypatch.setattr(figures, "as_picture", drawn.get)
     assert [path.name for path in figures.write(tmp_path)] == [f"{name}.png" for name in drawn]
     assert len(drawn) == 6 and all(path.stat().st_size > 5000 for path in tmp_path.iterdir())
 

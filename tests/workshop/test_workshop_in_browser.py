@@ -185,7 +185,7 @@ def test_alone_a_guess_opens_the_explorer_and_ends_in_a_diagram_of_ones_own(open
     part.get_by_text(QUESTIONS[0].reading[:40]).wait_for()
     page.get_by_role("button", name="show my diagram").click()
     page.locator(".story-closing svg").wait_for()
-    assert "1 guesses" in page.locator(".story-closing").inner_text()
+    assert "1 guess, " in page.locator(".story-closing").inner_text()
     page.reload()  # a second kernel is waiting
     page.locator("#you").wait_for(timeout=60_000)
     _, still_there = psutil.wait_procs(first, timeout=30)
