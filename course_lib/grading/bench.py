@@ -6,6 +6,7 @@ happens in a temporary folder.
 """
 
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -40,16 +41,24 @@ def lay_out(folder: Path, assignment: str, config: str) -> Course:
     shutil.copytree(ROOT / "solutions" / assignment, folder / "solutions" / assignment)
     (folder / CONFIG).write_text(config)
     course = Course(folder)
+    course.set_seed(1)
     if complaint := Nbgrader(course).release(assignment):
         raise RuntimeError(complaint)
     return course
+
+
+def import_of_torch() -> float:
+    """Seconds that every submission spends before anything of it runs: Python and torch, once more, warm."""
+    started = time.perf_counter()
+    subprocess.run([sys.executable, "-c", "import torch"], check=True)
+    return time.perf_counter() - started
 
 
 def graded_in(course: Course, assignment: str, jobs: int) -> float:
     """Seconds to grade everybody anew."""
     shutil.rmtree(course.root / "graded", ignore_errors=True)
     started = time.perf_counter()
-    graded = grade(course, assignment, Terms(seed=1), Pace(jobs, processes, everything=True), Nbgrader(course))
+    graded = grade(course, assignment, Terms(course.seed()), Pace(jobs, processes, everything=True), Nbgrader(course))
     if graded.trouble:
         raise RuntimeError(str(graded.trouble))
     return time.perf_counter() - started
@@ -98,10 +107,10 @@ def main(assignment: str = "ps3_calibration") -> None:
         with peak_of_workers() as peak:
             one = graded_in(ours, assignment, 1)
         two = graded_in(ours, assignment, 2)
-        print(
-            f"{STUDENTS} submissions of {assignment}, one at a time: {one:.0f} s, {one / STUDENTS:.1f} s each",
-            flush=True,
-        )
+        imports = statistics.median(import_of_torch() for _ in range(5))
+        each = one / STUDENTS
+        print(f"{STUDENTS} submissions of {assignment}, one at a time: {one:.0f} s, {each:.1f} s each", flush=True)
+        print(f"beside one import of torch, which takes {imports:.1f} s: {each - imports:.1f} s each")
         print(f"two at a time: {two:.0f} s, {one / two:.2f} times the throughput", flush=True)
         print(f"a worker's memory at its peak: {peak['bytes'] / 1e9:.2f} GB")
         right = solved(ours, assignment)

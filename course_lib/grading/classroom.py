@@ -103,6 +103,8 @@ def ready(course: Course, assignment: str, terms: Terms, nbgrader: Nbgrader) -> 
     if not course.released(assignment).exists():
         raise CourseError(f"there is no {course.released(assignment)}: release the assignments with  make release")
     refuse_without_jail(terms)
+    if terms.seed != course.seed():  # nbgrader's step takes the course's, and would judge everybody again
+        raise CourseError(f"the course grades with seed {course.seed()}, not {terms.seed}: set the course's first")
     known = nbgrader.submissions(assignment)
     if known is None:
         raise CourseError(f"the gradebook does not know {assignment}: release the assignments with  make release")

@@ -90,7 +90,7 @@ class SubmissionReport:
         try:
             found: dict[str, Any] = json.loads(text)
             questions = tuple(_question(each) for each in found.pop("questions"))
-            found.pop("points"), found.pop("max_points")
+            del found["points"], found["max_points"]  # sums of what the questions say
             return cls(**found | {"questions": questions, "notes": tuple(found["notes"])})
         except (ValueError, KeyError, TypeError) as error:
             raise CourseError(f"this is no report of a submission: {error}. Grade it again") from error

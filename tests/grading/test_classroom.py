@@ -138,6 +138,11 @@ def test_nothing_to_grade_no_release_and_an_unknown_assignment_are_told(course, 
         grade()
 
 
+def test_a_seed_that_is_not_the_courses_own_is_refused(course, three, grade):
+    with pytest.raises(CourseError, match="not 1: set the course's first"):
+        grade(Terms(1))
+
+
 def test_the_seed_is_drawn_once_kept_and_read_by_nobody_else(tmp_path):
     course = Course(tmp_path)
     seed = course.seed()

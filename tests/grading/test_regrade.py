@@ -82,4 +82,4 @@ def test_a_new_and_a_gone_question_are_told(graded):
 def test_a_class_that_was_never_graded_cannot_be_regraded(course, right, nbgrader, pace, words_judge):
     hand_in(course, PS, {"ada": right})
     with pytest.raises(CourseError, match=f"course grade {PS}"):
-        regrade.regrade(course, PS, Terms(1), pace, nbgrader)
+        regrade.regrade(course, PS, Terms(course.seed()), pace, nbgrader)
