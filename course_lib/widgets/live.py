@@ -9,12 +9,14 @@ import torch
 from torch import Tensor, nn
 
 from course_lib import data, recipes
-from course_lib.experiment.jobs import Job, channel_moments, network_of
+from course_lib.arms import arm_of
+from course_lib.experiment.jobs import TEACHER_SEED, Job, channel_moments, network_of
 from course_lib.experiment.work import lesson_of
 from course_lib.predictions import Predictions, collect
 from course_lib.training import Trainer, frozen
 from course_lib.widgets.threads import one_thread
 
+IMAGES = 400  # as in the shipped results
 Tick = Callable[[float], None]  # is told the share of the work that is done, from 0 to 1; may raise to stop it
 _one_at_a_time = threading.Lock()
 
@@ -40,21 +42,28 @@ class Trained:
 
 
 @cache
-def digits() -> data.Splits:
-    """Three splits of the digits: 400 to train on, the others for calib and test."""
-    return data.load("digits", limit=400)
+def digits(images: int = IMAGES) -> data.Splits:
+    """Three splits of the digits: so many to train on, and always the same others for calib and test."""
+    return data.load("digits", limit=images)
 
 
 def train(
-    arm: str, temperature: float = 2.0, seed: int = 0, epochs: int = 40, tick: Tick = lambda done: None
+    arm: str,
+    temperature: float = 2.0,
+    seed: int = 0,
+    epochs: int = 40,
+    *,
+    images: int = IMAGES,
+    tick: Tick = lambda done: None,
 ) -> Trained:
     """Train a network of digits, about a second for a student, once a few seconds more for its teacher.
 
     Args:
-        arm: ``teacher``, ``ce``, ``mixup``, ``kd`` or ``mixup_kd``.
+        arm: ``teacher``, or an arm of ``course_lib.arms`` such as ``ce``, ``mixup_kd`` or ``kd+flat``.
         temperature: Of the distillation.
-        seed: Of the first weights and the order of images.
-        epochs: Passes over the 400 training images.
+        seed: Of the student's first weights and the order of images; there is only one teacher.
+        epochs: Of the student: passes over its training images.
+        images: That the student learns from; the teacher has seen 400.
         tick: Told how far the work is; what it raises stops it.
 
     Returns:
@@ -63,11 +72,11 @@ def train(
     with _one_at_a_time, one_thread():
         if arm == "teacher":
             return _teacher(tick)
-        distils = arm.endswith("kd")
+        distils = arm_of(arm).distils
         waits = 0.75 if distils and not _kept else 0.0  # the share of the work that the teacher is
         teacher = _teacher(lambda done: tick(waits * done)) if distils else None
         job = Job(arm, seed, temperature if distils else None)
-        return _fit(job, epochs, teacher, lambda done: tick(waits + (1 - waits) * done))
+        return _fit(job, digits(images), epochs, teacher, lambda done: tick(waits + (1 - waits) * done))
 
 
 _kept: list[Trained] = []
@@ -75,12 +84,12 @@ _kept: list[Trained] = []
 
 def _teacher(tick: Tick) -> Trained:
     if not _kept:
-        _kept.append(_fit(Job("teacher", 0, None), 40, None, tick))
+        _kept.append(_fit(Job("teacher", TEACHER_SEED, None), digits(), 40, None, tick))
     return _kept[0]
 
 
-def _fit(job: Job, epochs: int, teacher: Trained | None, tick: Tick) -> Trained:
-    splits, settings = digits(), replace(recipes.find("demo"), epochs=epochs)
+def _fit(job: Job, splits: data.Splits, epochs: int, teacher: Trained | None, tick: Tick) -> Trained:
+    settings = replace(recipes.find("demo"), epochs=epochs)
     name = settings.teacher if job.arm == "teacher" else settings.student
     network = network_of(name, splits, *channel_moments(splits.train), seed=job.seed)
     lesson = lesson_of(settings, splits, job)

@@ -6,6 +6,7 @@ import time
 import pytest
 import torch
 
+from course_lib import results
 from course_lib.errors import CourseError
 from course_lib.widgets import TradeoffExplorer, live
 
@@ -66,6 +67,24 @@ def test_the_same_seed_trains_the_same_student_with_any_number_of_threads(thread
     once = live.train("mixup_kd", 2.0, seed=3)
     assert torch.equal(found.test.logits, once.test.logits)
     assert once(live.digits().test.images[:2].float() / 255).shape == (2, 10)
+
+
+def test_a_student_of_few_images_is_tested_on_the_same_ones():
+    few, many = live.digits(64), live.digits()
+    assert (len(few.train.labels), len(many.train.labels)) == (64, 400)
+    assert few.test.index_hash == many.test.index_hash
+    found = live.train("kd+flat", 4.0, epochs=2, images=64)
+    assert found.test.index_hash == many.test.index_hash
+    assert not torch.equal(found.test.logits, live.train("kd", 4.0, epochs=2, images=64).test.logits)
+
+
+def test_the_teacher_is_the_one_of_the_shipped_results():
+    shipped = results.load("digits/temperature-tradeoff").predictions("teacher")
+    found = live.train("teacher").test
+    assert found.index_hash == shipped.index_hash
+    answers, sure = found.logits.argmax(dim=1), found.logits.softmax(dim=1)
+    assert (answers == shipped.logits.argmax(dim=1)).float().mean() > 0.99
+    assert (sure - shipped.logits.float().softmax(dim=1)).abs().mean() < 0.005  # another machine rounds otherwise
 
 
 def test_progress_only_grows_and_reaches_the_end():
