@@ -22,7 +22,7 @@ def check(
 ) -> None:
     """Run a notebook from its top and judge every answer; 1 if something is not right yet."""
     from course_lib.grading.runner import judge_notebook
-    from course_lib.questions.notebook import PUBLISHED_SEED
+    from course_lib.questions import PUBLISHED_SEED
 
     report = judge_notebook(notebook.resolve(), seed=PUBLISHED_SEED, isolated=False)
     print(json.dumps(_as_data(report, str(notebook)), indent=1) if json_ else _as_text(report))

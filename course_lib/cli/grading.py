@@ -1,7 +1,6 @@
 """grading: ``course collect``, ``course grade`` and ``course regrade``, for teachers."""
 
-import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,6 +9,7 @@ import typer
 
 from course_lib.cli.app import app
 from course_lib.errors import CourseError
+from course_lib.files import copy_atomically
 
 if TYPE_CHECKING:
     from course_lib.grading.classroom import Graded, Pace
@@ -19,7 +19,7 @@ Assignment = Annotated[str, typer.Argument(help="Such as ps1_dark_knowledge, or 
 Jobs = Annotated[int | None, typer.Option(min=1, help="Submissions judged at a time.", show_default="cores")]
 Dask = Annotated[str | None, typer.Option(help="Judge on the Dask cluster whose scheduler is here.")]
 Seed = Annotated[
-    int | None, typer.Option(min=0, help="Of the cases, from now on.", show_default="drawn once, and kept")
+    int | None, typer.Option(min=1, help="Of the cases, from now on.", show_default="drawn once, and kept")
 ]
 Unsafe = Annotated[bool, typer.Option("--unsafe-no-jail", help="Run learners' code as you; every report then says so.")]
 Library = Annotated[
@@ -47,13 +47,7 @@ def collect(
         raise CourseError(f"there is no pattern for {platform!r}. Known: {', '.join(PATTERNS)}")
     course, name = Course.here(), assignment_named(assignment)
     folder = course.root / "downloaded" / name / "archive"
-    for archive in archives or []:
-        if not archive.is_file():
-            raise CourseError(f"there is no archive {archive}")
-        folder.mkdir(parents=True, exist_ok=True)
-        shutil.copy(archive, folder / archive.name)
-    if not folder.is_dir():
-        raise CourseError(f"name an archive, or put it into {folder}")
+    _keep_archives(archives or [], folder)
     for line in Nbgrader(course).collect(name, platform):
         print(line)
     students = course.students(name)
@@ -77,10 +71,10 @@ def grade(
     from course_lib.grading.terms import Terms
 
     course, name = Course.here(), assignment_named(assignment)
-    if seed is not None:
-        course.set_seed(seed)
     nbgrader = Nbgrader(course)
-    terms = Terms(course.seed(), not unsafe_no_jail, library_answers or nbgrader.library_answers)
+    terms = Terms(
+        course.seed() if seed is None else seed, not unsafe_no_jail, library_answers or nbgrader.library_answers
+    )
     with _pace(jobs, dask, everything=everything) as pace:
         graded = classroom.grade(course, name, terms, pace, nbgrader)
     _print_graded(graded, str(course.class_page(name).relative_to(course.root)))
@@ -92,7 +86,7 @@ def regrade(
     write: Annotated[bool, typer.Option("--write", help="Write it; without, nothing is.")] = False,
     jobs: Jobs = None,
     dask: Dask = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Of the cases.", show_default="the course's")] = None,
+    seed: Annotated[int | None, typer.Option(min=1, help="Of the cases.", show_default="the course's")] = None,
     unsafe_no_jail: Unsafe = False,
     library_answers: Library = None,
 ) -> None:
@@ -112,11 +106,27 @@ def regrade(
     _print_changes(regraded)
     if not write:
         print("Nothing was written. With --write it is.")
-        return
-    if seed is not None:
-        course.set_seed(seed)
+        raise typer.Exit(1 if regraded.trouble else 0)
     graded = again.write(course, name, regraded, terms, nbgrader)
     _print_graded(graded, str(course.class_page(name).relative_to(course.root)))
+
+
+def _keep_archives(archives: Sequence[Path], folder: Path) -> None:
+    """Copy archives to where they are collected from, in this order.
+
+    Raises:
+        CourseError: If there is none, or two would lie in one place.
+    """
+    for archive in archives:
+        if not archive.is_file():
+            raise CourseError(f"there is no archive {archive}")
+        if sum(other.name == archive.name for other in archives) > 1:
+            raise CourseError(f"two archives are called {archive.name}, and one would replace the other: rename one")
+    if not archives and not folder.is_dir():
+        raise CourseError(f"name an archive, or put it into {folder}")
+    for archive in archives:
+        if archive.resolve().parent != folder.resolve():
+            copy_atomically(archive, folder / archive.name)
 
 
 @contextmanager
@@ -128,6 +138,8 @@ def _pace(jobs: int | None, dask: str | None, *, everything: bool) -> Iterator["
     from course_lib.grading.classroom import Pace
     from course_lib.grading.pools import cluster, cores, processes
 
+    if dask and jobs:
+        raise CourseError("--jobs is for this machine; a cluster judges as many at a time as it has workers")
     columns = TextColumn("{task.description:10}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     with Progress(*columns, console=Console(stderr=True)) as progress:
 
@@ -176,7 +188,7 @@ def _print_changes(regraded: "Regraded") -> None:
             table.add_row(*map(_as_it_is, (change.student, change.question, points, change.why)))
         console.print(table)
     for student, reason in regraded.trouble.items():
-        print(f"cannot be judged: {student}: {reason}")
+        print(f"left out: {student}: {reason}")
 
 
 def _as_it_is(text: str) -> str:

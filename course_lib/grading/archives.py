@@ -9,7 +9,8 @@ have nowhere to go. Put the zips into ``downloaded/PS/archive/``, then ``course 
     plain     ada.ipynb, ada/anything.ipynb, ada.zip with one notebook  student ada
 
 One platform is taken for all, the one that most names fit, since learners choose a part of each name. Where somebody
-handed in several notebooks, the one that holds most cells of the exercise counts, and among equals the last by name.
+handed in several notebooks, the one that holds most cells of the exercise counts; among equals the archive that was
+collected last, which the time of its copy tells, and in it the last by name.
 """
 
 import re
@@ -49,36 +50,41 @@ class CheckedExtractor(ExtractorPlugin):
         wanted = {name_of(cell) for cell in cells_of(released)} - {""}
         folder = Path(archive_path)
         pattern = PATTERNS[self.platform if self.platform != "auto" else platform_of([*self._names(folder)])]
-        best: dict[str, tuple[int, list[Any], str]] = {}
-        for part in self._parts(folder):
+        best: dict[str, tuple[tuple[Any, ...], str]] = {}
+        for number, archive, part in self._parts(folder):
             student = self._student(part.name, pattern)
             if student is None:
                 continue
             alike = len({name_of(cell) for cell in cells_in(part.content)} & wanted)
-            offer = (alike, _natural(part.name), part.name)
+            offer, where = (alike, number, _natural(part.name), part.name), f"{part.name} in {archive}"
             if student in best:
-                self.log.warning("%s handed in several notebooks: %s and %s", student, best[student][2], part.name)
-            if student not in best or offer > best[student]:
-                best[student] = offer
+                self.log.warning("%s handed in several notebooks: %s and %s", student, best[student][1], where)
+            if student not in best or offer > best[student][0]:
+                best[student] = offer, where
                 write_atomically(Path(extracted_path) / student / f"{assignment}.ipynb", part.content)
-        for student, (alike, _, name) in best.items():
-            if not alike:
-                self.log.warning("%s of %s holds no cell of %s; it is graded all the same", name, student, assignment)
+        for student, (offer, where) in best.items():
+            if not offer[0]:
+                self.log.warning("%s of %s holds no cell of %s; it is graded all the same", where, student, assignment)
 
-    def _parts(self, folder: Path) -> Iterator[Part]:
-        """Every notebook, with what is left out said."""
-        for path in sorted(folder.rglob("*")):
-            if path.is_symlink() or not path.is_file():
+    def _parts(self, folder: Path) -> Iterator[tuple[int, str, Part]]:
+        """Every notebook with number and name of its archive, and what is left out said."""
+        collected = sorted(folder.rglob("*"), key=lambda path: (path.lstat().st_mtime_ns, path))
+        for number, path in enumerate(collected):
+            if path.is_symlink() or not path.is_file() or path.name.startswith("."):
                 continue
             where = path.relative_to(folder).as_posix()
             if path.suffix.lower() == ".zip":
-                yield from parts_of(path, f"{where}/" if _of_one(path) else "", self.log.warning)
+                alone = _of_one(path)
+                if alone:
+                    self.log.warning("Took %s as what the learner %r packed", where, path.stem)
+                for part in parts_of(path, f"{where}/" if alone else "", self.log.warning):
+                    yield number, where, part
             elif path.suffix != ".ipynb":
                 self.log.warning("Left out %s: neither a zip nor a notebook", where)
             elif path.stat().st_size > LARGEST:
                 self.log.warning("Left out %s: larger than %d MiB", where, LARGEST // 2**20)
             else:
-                yield Part(where, path.read_bytes())
+                yield number, where, Part(where, path.read_bytes())
 
     def _names(self, folder: Path) -> Iterator[str]:
         """What everything is called, for a guess at the platform."""

@@ -41,7 +41,6 @@ def lay_out(folder: Path, assignment: str, config: str) -> Course:
     shutil.copytree(ROOT / "solutions" / assignment, folder / "solutions" / assignment)
     (folder / CONFIG).write_text(config)
     course = Course(folder)
-    course.set_seed(1)
     if complaint := Nbgrader(course).release(assignment):
         raise RuntimeError(complaint)
     return course
@@ -58,7 +57,7 @@ def graded_in(course: Course, assignment: str, jobs: int) -> float:
     """Seconds to grade everybody anew."""
     shutil.rmtree(course.root / "graded", ignore_errors=True)
     started = time.perf_counter()
-    graded = grade(course, assignment, Terms(course.seed()), Pace(jobs, processes, everything=True), Nbgrader(course))
+    graded = grade(course, assignment, Terms(seed=1), Pace(jobs, processes, everything=True), Nbgrader(course))
     if graded.trouble:
         raise RuntimeError(str(graded.trouble))
     return time.perf_counter() - started

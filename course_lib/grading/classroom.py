@@ -18,6 +18,7 @@ from course_lib.grading.intake import refuse_odd
 from course_lib.grading.pages import class_page, title_of, write_page
 from course_lib.grading.pools import Judged, Task, judge_all
 from course_lib.grading.reports import SubmissionReport
+from course_lib.grading.submission import plain
 from course_lib.grading.terms import Terms
 
 
@@ -63,7 +64,7 @@ def grade(course: Course, assignment: str, terms: Terms, pace: Pace, nbgrader: N
     Args:
         course: Where its submissions are.
         assignment: Such as ``ps1_dark_knowledge``.
-        terms: Of the grading.
+        terms: Of the grading; their seed becomes the course's.
         pace: How many at a time, and where.
         nbgrader: Keeps the gradebook.
 
@@ -71,6 +72,7 @@ def grade(course: Course, assignment: str, terms: Terms, pace: Pace, nbgrader: N
         CourseError: If there is nothing to grade, the assignment was not released, or there is no jail.
     """
     known = ready(course, assignment, terms, nbgrader)
+    course.set_seed(terms.seed)  # which nbgrader's step will ask for
     graded = Graded()
     tasks = _tasks(course, assignment, terms, graded, everything=pace.everything)
     pace.begin("judging", len(tasks))
@@ -103,8 +105,6 @@ def ready(course: Course, assignment: str, terms: Terms, nbgrader: Nbgrader) -> 
     if not course.released(assignment).exists():
         raise CourseError(f"there is no {course.released(assignment)}: release the assignments with  make release")
     refuse_without_jail(terms)
-    if terms.seed != course.seed():  # nbgrader's step takes the course's, and would judge everybody again
-        raise CourseError(f"the course grades with seed {course.seed()}, not {terms.seed}: set the course's first")
     known = nbgrader.submissions(assignment)
     if known is None:
         raise CourseError(f"the gradebook does not know {assignment}: release the assignments with  make release")
@@ -120,7 +120,7 @@ def task_of(course: Course, student: str, assignment: str, terms: Terms) -> Task
     path = course.submission(student, assignment)
     refuse_odd(path, student)
     if not path.is_file():
-        raise CourseError(f"there is no {path.name} in the folder")
+        raise CourseError(f"there is no {path.relative_to(course.root)}")
     return Task(student, path, course.released(assignment), assignment, terms)
 
 
@@ -140,7 +140,7 @@ def _tasks(course: Course, assignment: str, terms: Terms, graded: Graded, *, eve
         try:
             task = task_of(course, student, assignment, terms)
         except CourseError as error:
-            graded.trouble[student] = str(error)
+            graded.trouble[plain(student)] = plain(str(error), 500)
             continue
         good = None if everything else log.good_report(course, student, assignment, terms, entries)
         if good is None:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from course_lib.errors import CourseError, unknown
 from course_lib.files import write_atomically
-from course_lib.questions import ASSIGNMENTS
+from course_lib.questions import ASSIGNMENTS, PUBLISHED_SEED
 
 CONFIG = "nbgrader_config.py"
 STUDENT = re.compile(r"\w[\w.@+ -]{0,99}")  # a folder, a row of the gradebook, and text on nbgrader's pages
@@ -90,16 +90,27 @@ class Course:
         text = path.read_text().strip()
         if not text.isdecimal():
             raise CourseError(f"{path} holds no seed, which is a whole number. Name one with --seed")
-        return int(text)
+        return _secret(int(text))
 
     def set_seed(self, seed: int) -> None:
-        """Grade with this seed from now on."""
-        (self.root / ".grading-seed").unlink(missing_ok=True)
-        _write_secret(self.root / ".grading-seed", str(seed))
+        """Grade with this seed from now on.
+
+        Raises:
+            CourseError: If it is the one of the self-checks, which everybody knows.
+        """
+        _write_secret(self.root / ".grading-seed", str(_secret(seed)), replace=True)
+
+    def make_graded(self) -> None:
+        """Make the folder of reports, which hold the seed: nobody else on this machine looks into it."""
+        folder = self.root / "graded"
+        folder.mkdir(exist_ok=True)
+        folder.chmod(0o700)
 
 
 def why_not_a_name(student: str) -> str | None:
     """Why the name of a folder cannot be that of a learner; None where it can."""
+    if student.lower().endswith((".html", ".jsonl")):
+        return "grading writes files of such names beside the folders of students"
     if STUDENT.fullmatch(student):
         return None
     return "the folder has a name that is longer than 100 letters or holds other signs than letters, digits and . @ + -"
@@ -126,14 +137,23 @@ def write_if_changed(path: Path, content: str) -> bool:
     return True
 
 
-def _write_secret(path: Path, text: str) -> None:
-    """Write a file that only its owner reads; whoever comes second leaves it as it is."""
+def _secret(seed: int) -> int:
+    if seed == PUBLISHED_SEED:
+        raise CourseError(f"seed {seed} is that of the self-checks, which learners know. Name another with --seed")
+    return seed
+
+
+def _write_secret(path: Path, text: str, *, replace: bool = False) -> None:
+    """Write a file that only its owner reads; whoever comes second leaves it as it is, unless it shall be replaced."""
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:
         file.write(text + "\n")
         file.flush()
         os.fsync(file.fileno())
+    if replace:
+        os.replace(temporary, path)
+        return
     try:
         os.link(temporary, path)
     except FileExistsError:

@@ -83,6 +83,7 @@ def report_of(course: Course, student: str, assignment: str, terms: Terms) -> Su
 
 def keep(course: Course, student: str, report: SubmissionReport, terms: Terms, seconds: float) -> None:
     """Write a report, its page, and then the line that vouches for it."""
+    course.make_graded()
     write_atomically(course.report(student, report.assignment), report.to_json())
     write_page(course, student, report)
     log.add(course, student, report, terms, seconds)

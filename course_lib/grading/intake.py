@@ -2,8 +2,9 @@
 
 nbgrader's own reader stops at a file that is no notebook, at a check that was deleted together with its answer, and at
 odd metadata; its pages show a learner's Markdown as it is, scripts included. So the notebook that is graded is built
-from the one that was released: its cells, with the learner's answers in their places, their other cells in between, no
-outputs, and no markup that a browser would act on.
+from the one that was released: its cells, with the learner's answers in their places, no outputs, and no markup that a
+browser would act on. Everything else that a learner wrote, and so may have been run, stands in between: other cells,
+cells that were released and changed, and all but the last of several answers.
 """
 
 import re
@@ -20,6 +21,7 @@ from course_lib.grading.tampering import Cell, cells_of, name_of, source_of
 
 TAG = re.compile(r"<(?=[A-Za-z/!?])")
 LINK = re.compile(r"\](?=\s*[(:]\s*(?!https?://|#))", re.IGNORECASE)  # to anything but a page of the web
+IMAGE = re.compile(r"!(?=\[)")  # which a browser fetches without being asked
 COMMAND = re.compile(r"\\(?=href|style|class|cssId|unicode|require)", re.IGNORECASE)  # of formulas
 LONGEST = 100_000  # letters of a cell that are shown; pages of more open slowly, and what is judged is the whole
 OWN_CELLS = 500  # of a learner that are shown
@@ -75,9 +77,13 @@ def rebuilt(submitted: Path, released: Path) -> NotebookNode:
         raise CourseError(f"there is no {released}, which every submission is compared with:  make release")
     notebook: NotebookNode = read(released, as_version=NO_CONVERT)
     theirs = cells_of(submitted)
-    names = {name_of(cell) for cell in notebook.cells if name_of(cell)}
-    answers = {name_of(cell): cell for cell in reversed(theirs)}
-    following = _following(theirs, names)
+    given = {name_of(cell): cell for cell in notebook.cells if name_of(cell)}
+    answers = {  # the last of each name, as when they are run
+        name_of(cell): cell
+        for cell in theirs
+        if name_of(cell) in given and cell.get("cell_type") == given[name_of(cell)].cell_type
+    }
+    following = _following(theirs, given, answers)
     cells = list[NotebookNode](following.pop("", []))
     for cell in notebook.cells:
         name = name_of(cell)
@@ -90,14 +96,19 @@ def rebuilt(submitted: Path, released: Path) -> NotebookNode:
     return notebook
 
 
-def _following(theirs: list[Cell], names: set[str]) -> dict[str, list[NotebookNode]]:
-    """A learner's own cells, by the name of the released cell that they follow."""
+def _following(
+    theirs: list[Cell], given: dict[str, NotebookNode], answers: dict[str, Cell]
+) -> dict[str, list[NotebookNode]]:
+    """What a learner wrote beside the answers, by the name of the released cell that it follows."""
     found: dict[str, list[NotebookNode]] = {}
     last, own = "", 0
     for number, cell in enumerate(theirs):
-        if name_of(cell) in names:
-            last = name_of(cell)
-        elif own < OWN_CELLS and source_of(cell).strip():
+        if name := name_of(cell) if name_of(cell) in given else "":
+            last = name
+            answer = given[name].metadata.nbgrader.solution and cell is answers.get(name)
+            if answer or source_of(cell) == source_of(given[name]):
+                continue
+        if own < OWN_CELLS and source_of(cell).strip():
             own += 1
             found.setdefault(last, []).append(_own(cell, number))
     return found
@@ -115,4 +126,4 @@ def _harmless(source: str, kind: str) -> str:
         source = source[:LONGEST] + "\n[...]"
     if kind == "code":
         return source
-    return COMMAND.sub(" ", LINK.sub("] ", TAG.sub("< ", source)))
+    return COMMAND.sub(" ", IMAGE.sub("! ", LINK.sub("] ", TAG.sub("< ", source))))

@@ -47,6 +47,7 @@ class Learner:
         """
         self.cells, self.names, self.lost, self.limits, self.say = cells, names, lost, limits, say
         self.main = types.ModuleType("__main__")
+        self.main.__dict__.update(display=lambda *_, **__: None, get_ipython=lambda: None)  # as every notebook has
         self.answers: dict[str, Callable[..., Any]] = {}
 
     def run_cells(self) -> dict[int, str]:

@@ -27,7 +27,7 @@ class Entry:
         assignment: Which.
         digest: SHA-256 of the submission.
         seed: Of the cases.
-        questions: Fingerprint of what judged it.
+        questions: Fingerprint of what judged it, and of what was released.
         library_answers: The policy.
         report: SHA-256 of the report.
         seconds: That judging took.
@@ -49,7 +49,7 @@ def add(course: Course, student: str, report: SubmissionReport, terms: Terms, se
     """Write down that a report was made, after it was."""
     now = datetime.now(UTC).isoformat(timespec="seconds")
     text = digest_of(report.to_json())
-    version = questions_version(report.assignment)
+    version = _version(course, report.assignment)
     made = (report.digest, terms.seed, version, terms.library_answers, text)
     line = json.dumps(asdict(Entry(student, report.assignment, *made, round(seconds, 3), now)))
     course.log.parent.mkdir(parents=True, exist_ok=True)
@@ -84,7 +84,7 @@ def good_report(
         digest = read_submission(course.submission(student, assignment)).digest
     except (OSError, UnicodeDecodeError, CourseError):
         return None
-    on_terms = (digest, terms.seed, questions_version(assignment), terms.library_answers, digest_of(text))
+    on_terms = (digest, terms.seed, _version(course, assignment), terms.library_answers, digest_of(text))
     if (
         not digest
         or entry is None
@@ -98,6 +98,12 @@ def good_report(
 def digest_of(text: str) -> str:
     """SHA-256, in hexadecimal digits."""
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _version(course: Course, assignment: str) -> str:
+    """A fingerprint of all that decides a report beside the submission and the terms."""
+    released = course.released(assignment).read_bytes() if course.released(assignment).is_file() else b""
+    return digest_of(f"{questions_version(assignment)} {hashlib.sha256(released).hexdigest()}")[:16]
 
 
 def _is_torn(path: Path) -> bool:

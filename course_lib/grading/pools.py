@@ -91,9 +91,11 @@ def judge_all(tasks: Sequence[Task], pool_of: Callable[[int], Executor], jobs: i
                     yield future.result()
                 except Exception:  # judging itself raises nothing: whoever judged is gone
                     lost.append(futures[future])
-        finally:
+        except BaseException:  # Ctrl-C above all: nobody waits for a loop that never ends
             for future in futures:
                 future.cancel()
+            _end(pool)
+            raise
     died = 0
     for task in lost:  # one of them took the pool down; which one shows when each has a pool of its own
         with pool_of(1) as pool:
@@ -111,6 +113,13 @@ def processes(jobs: int) -> Executor:
     """A pool of processes of this machine, which end with this one, whatever ends it."""
     context = multiprocessing.get_context("spawn")  # a fork after torch has threads may hang
     return ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin)
+
+
+def _end(pool: Executor) -> None:
+    """End the processes of a pool of this machine at once; the jails that they opened end with them."""
+    if isinstance(pool, ProcessPoolExecutor):
+        for process in multiprocessing.active_children():
+            process.terminate()
 
 
 def cluster(address: str) -> Callable[[int], Executor]:

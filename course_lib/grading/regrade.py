@@ -8,8 +8,9 @@ from course_lib.grading.classroom import Graded, Pace, ready, task_of, write_pag
 from course_lib.grading.course_folder import Course
 from course_lib.grading.executor import keep
 from course_lib.grading.gradebook import Nbgrader, needs_autograding
-from course_lib.grading.pools import Judged, judge_all
+from course_lib.grading.pools import Judged, Task, judge_all
 from course_lib.grading.reports import QuestionReport, SubmissionReport
+from course_lib.grading.submission import plain
 from course_lib.grading.terms import Terms
 from course_lib.questions.question import GROUPS
 
@@ -41,16 +42,13 @@ class Regraded:
         judged: Each submission; nothing of it is written yet.
         changes: Who gains or loses, by student.
         same: How many reports would not change by a byte.
+        trouble: Student to why there is no report.
     """
 
     judged: tuple[Judged, ...]
     changes: tuple[Change, ...]
     same: int
-
-    @property
-    def trouble(self) -> dict[str, str]:
-        """Student to why there is no report."""
-        return {each.task.student: each.trouble for each in self.judged if each.report is None}
+    trouble: dict[str, str]
 
 
 def regrade(course: Course, assignment: str, terms: Terms, pace: Pace, nbgrader: Nbgrader) -> Regraded:
@@ -60,28 +58,35 @@ def regrade(course: Course, assignment: str, terms: Terms, pace: Pace, nbgrader:
         CourseError: If nothing was graded yet, or there is no jail.
     """
     ready(course, assignment, terms, nbgrader)
-    before = {
-        student: report for student in course.students(assignment) if (report := _kept(course, student, assignment))
-    }
+    students = course.students(assignment)
+    before = {student: report for student in students if (report := _kept(course, student, assignment))}
     if not before:
         raise CourseError(f"nothing of {assignment} was graded yet:  course grade {assignment}")
-    tasks = [task_of(course, student, assignment, terms) for student in before]
+    trouble = {plain(each): f"not graded yet:  course grade {assignment}" for each in students if each not in before}
+    tasks = list[Task]()
+    for student in before:
+        try:
+            tasks.append(task_of(course, student, assignment, terms))
+        except CourseError as error:
+            trouble[plain(student)] = plain(str(error), 500)
     pace.begin("judging", len(tasks))
     judged: list[Judged] = []
     for each in judge_all(tasks, pace.pool_of, pace.jobs):
         judged.append(each)
         pace.step()
     judged.sort(key=lambda each: each.task.student)
+    trouble |= {each.task.student: each.trouble for each in judged if each.report is None}
     after = {each.task.student: each.report for each in judged if each.report}
     changes = [change for student, report in after.items() for change in changes_of(student, before[student], report)]
     same = sum(before[student].to_json() == report.to_json() for student, report in after.items())
-    return Regraded(tuple(judged), tuple(changes), same)
+    return Regraded(tuple(judged), tuple(changes), same, trouble)
 
 
 def write(course: Course, assignment: str, regraded: Regraded, terms: Terms, nbgrader: Nbgrader) -> Graded:
     """Write what was judged again: reports, pages and the gradebook."""
     known = nbgrader.submissions(assignment) or set()
-    graded = Graded(trouble=regraded.trouble)
+    course.set_seed(terms.seed)
+    graded = Graded(trouble=dict(regraded.trouble))
     for each in regraded.judged:
         student = each.task.student
         if each.report is None:

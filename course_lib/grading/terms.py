@@ -1,18 +1,17 @@
 """terms: what a report rests on besides the submission. The same submission on the same terms gives the same report."""
 
 import hashlib
-import inspect
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
 from course_lib.errors import CourseError
-from course_lib.questions import questions_of
+from course_lib.grading.library_answers import ASKING, LIBRARY
 
 POLICIES = ("warn", "zero")
 JUDGED_WITH = ("torch", "numpy")
-QUESTIONS = Path(__file__).parent.parent / "questions"
+QUESTIONS = LIBRARY / "questions"
 
 NO_JUDGES = {  # of this folder, what changes no verdict
     *("archives.py", "bench.py", "classroom.py", "course_folder.py", "executor.py", "exports.py", "gradebook.py"),
@@ -46,9 +45,8 @@ def questions_version(assignment: str) -> str:
     """A fingerprint of everything in this installation that decides a verdict: 16 hexadecimal digits."""
     files = {*QUESTIONS.glob("*.py"), *(QUESTIONS / assignment).glob("*.py")}
     files |= {path for path in Path(__file__).parent.glob("*.py") if path.name not in NO_JUDGES}
-    for question in questions_of(assignment).values():
-        files.add(Path(inspect.getsourcefile(inspect.unwrap(question.reference)) or __file__))
+    files |= {path for path in LIBRARY.rglob("*.py") if path.relative_to(LIBRARY).parts[0] not in ASKING}
     found = hashlib.sha256("".join(f"{name} {version(name)}\n" for name in JUDGED_WITH).encode())
     for path in sorted(files):
-        found.update(path.name.encode() + b"\n" + path.read_bytes())
+        found.update(path.relative_to(LIBRARY).as_posix().encode() + b"\n" + path.read_bytes())
     return found.hexdigest()[:16]

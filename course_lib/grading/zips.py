@@ -1,7 +1,9 @@
 """zips: notebooks in an archive of strangers, read one by one within limits; nothing is written."""
 
+import lzma
 import stat
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
@@ -13,7 +15,10 @@ from course_lib.grading.submission import LARGEST
 ENTRIES = 20_000  # of an archive that are looked at
 WHOLE = 4 * 2**30  # bytes of an archive that are unpacked in all
 LONGEST = 500  # letters of a name
-DAMAGED = (zipfile.BadZipFile, OSError, RuntimeError, ValueError, NotImplementedError, EOFError)
+DAMAGED = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError),
+    *(OSError, RuntimeError, ValueError, NotImplementedError, EOFError),
+)
 Say = Callable[..., Any]
 
 
@@ -51,7 +56,7 @@ def parts_of(file: Path | IO[bytes], where: str, say: Say, *, nested: bool = Fal
     with archive:
         for entry in entries[:ENTRIES]:
             name, suffix = where + entry.filename, PurePosixPath(entry.filename).suffix.lower()
-            if entry.is_dir() or "__MACOSX" in name:
+            if entry.filename.endswith("/") or "__MACOSX" in name:
                 continue
             if reason := _why_not(entry, suffix, nested=nested):
                 say("Left out %.100r: %s", name, reason)
@@ -74,7 +79,7 @@ def parts_of(file: Path | IO[bytes], where: str, say: Say, *, nested: bool = Fal
 def _why_not(entry: zipfile.ZipInfo, suffix: str, *, nested: bool) -> str:
     """Why an entry is left alone; empty where it is not."""
     path = PurePosixPath(entry.filename.replace("\\", "/"))
-    if path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
+    if not path.parts or path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
         return "its name leads out of the archive"
     if len(entry.filename) > LONGEST:
         return "its name is endless"

@@ -67,8 +67,11 @@ def call(function: Callable[..., Any], case: Case, differentiable: Iterable[str]
         outputs["error"] = np.array(f"{type(error).__name__}: {error}")
     outputs["global"] = np.array(before != _global_state())
     outputs["printed"] = np.array(said.getvalue()[:200])
-    for name, value in arguments.items():
-        outputs |= _afterwards(name, value)
+    try:
+        for name, value in arguments.items():
+            outputs |= _afterwards(name, value)
+    except Exception as error:  # what became of an argument cannot be an array
+        outputs["error"] = np.array(f"{type(error).__name__}: {error}")
     return outputs
 
 
@@ -130,21 +133,21 @@ def _gradients(result: Any, arguments: dict[str, Any], differentiable: Iterable[
     gradients: Outputs = {}
     for name, value in arguments.items():
         if isinstance(value, Tensor) and value.grad is not None:
-            gradients[f"gradient.{name}"] = value.grad.numpy().copy()
+            gradients[f"gradient.{name}"] = value.grad.cpu().numpy().copy()
         if isinstance(value, nn.Module):
             for weight, parameter in value.named_parameters():
                 if parameter.grad is not None:
-                    gradients[f"gradient.{name}.{weight}"] = parameter.grad.numpy().copy()
+                    gradients[f"gradient.{name}.{weight}"] = parameter.grad.cpu().numpy().copy()
     return gradients
 
 
 def _afterwards(name: str, value: Any) -> Outputs:
     if isinstance(value, Tensor):
-        return {f"after.{name}": value.detach().numpy().copy()}
+        return {f"after.{name}": value.detach().cpu().numpy().copy()}
     if isinstance(value, np.random.Generator):
         return {f"rng.{name}": value.integers(0, 2**62, size=4)}
     if isinstance(value, nn.Module):
-        state = {f"after.{name}.{key}": part.numpy().copy() for key, part in value.state_dict().items()}
+        state = {f"after.{name}.{key}": part.cpu().numpy().copy() for key, part in value.state_dict().items()}
         return state | {f"after.{name}.training": np.array(value.training)}
     return {}
 

@@ -152,7 +152,7 @@ class Judge:
         mine, wanted = (str(outputs["kind"]).replace("list", "tuple") for outputs in (found, right))
         scalar = {mine, wanted} <= {"tensor", "number"} and found.get("result", np.ones(2)).ndim == 0
         if mine != wanted and not scalar:
-            return Fault(case, "kind", f"A {wanted} should come back, yours is a {found['kind']}.")
+            return Fault(case, "kind", f"What should come back is {_a(wanted)}, yours is {_a(str(found['kind']))}.")
         for name in (name for name in right if name.split(".")[0] == "result"):
             if name not in found:
                 return Fault(case, "kind", f"{_words(name)} is missing.")
@@ -188,6 +188,8 @@ class Judge:
         what = _words(name)
         if mine.shape != right.shape:
             return Fault(case, "shape", f"{what} has shape {mine.shape}, it should have {right.shape}.", mine, right)
+        if mine.dtype.kind not in "biuf":
+            return Fault(case, "dtype", f"{what} is {mine.dtype}, it should be {right.dtype}.", mine, right)
         if mine.dtype.kind == "f" and np.isnan(mine).any() and not np.isnan(right).any():
             return Fault(case, "nan", f"{what} holds NaN, not a number.", mine, right)
         if exact and mine.dtype != right.dtype and not _counts(mine, right):
@@ -213,6 +215,10 @@ def _plain(outputs: Outputs) -> Outputs:
 def _counts(mine: Array, right: Array) -> bool:
     """Whether these are counts, which may be floats."""
     return right.dtype.kind in "iu" and mine.dtype.kind == "f" and bool((mine == np.round(mine)).all())
+
+
+def _a(kind: str) -> str:
+    return f"an {kind}" if kind[0] in "aeiou" else f"a {kind}"
 
 
 def _words(name: str) -> str:

@@ -3,13 +3,12 @@
 from collections import Counter
 from functools import cache
 
-from course_lib.questions import find
+from course_lib.questions import PUBLISHED_SEED, find
 from course_lib.questions.calling import call
 from course_lib.questions.card import Verdict
 from course_lib.questions.judging import Judge
 from course_lib.questions.question import Function
 
-PUBLISHED_SEED = 0  # of self-checks; grading draws other cases
 _asked: Counter[str] = Counter()
 
 

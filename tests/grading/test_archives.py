@@ -174,3 +174,22 @@ def test_collecting_again_replaces_what_was_collected(collect):
     collect([("ada/ps1.ipynb", "[1]"), ("eve/ps1.ipynb", "[1]")], platform="plain")
     found, _ = collect([("ada/ps1.ipynb", "[2]"), ("eve/ps1.ipynb", "[2]")])
     assert found == {"ada": b"[2]", "eve": b"[2]"}
+
+
+def test_of_two_downloads_the_one_collected_last_counts(collect, course):
+    name = "Ada_123_assignsubmission_file/ps1.ipynb"
+    collect([(name, "[1]")], name="z-monday.zip")
+    found, said = collect([(name, "[2]")], name="a-tuesday.zip")
+    assert found == {"123": b"[2]"} and "z-monday.zip" in said and "a-tuesday.zip" in said
+
+
+def test_names_without_a_letter_and_damaged_entries_stop_nothing(collect):
+    damaged = bytearray(packed([("eve/ps1.ipynb", "{}" * 5000)]))
+    damaged[60:70] = b"\xff" * 10
+    found, said = collect([(".", "x"), ("ada/ps1.ipynb", "{}"), ("eve.zip", bytes(damaged))], platform="plain")
+    assert "ada" in found and "leads out" in said and "cannot be read" in said
+
+
+def test_a_zip_of_one_notebook_is_said_to_be_its_learners(collect):
+    found, said = collect([("notes.ipynb", "{}")], name="ada.zip")
+    assert found.keys() == {"ada"} and "Took ada.zip as what the learner 'ada' packed" in said

@@ -10,15 +10,16 @@ import time
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from nbgrader.api import Gradebook
 from released_course import PS, autograded, needs_jail, scores
 
 from course_lib.errors import CourseError
-from course_lib.grading import classroom, log
+from course_lib.grading import classroom, log, pools
 from course_lib.grading.course_folder import Course, assignment_named
-from course_lib.grading.pools import judge_all
+from course_lib.grading.pools import judge_all, processes
 from course_lib.grading.rehearsal import a_class, hand_in, solved, with_answer
 from course_lib.grading.terms import NO_JUDGES, Terms, questions_version
 
@@ -138,9 +139,88 @@ def test_nothing_to_grade_no_release_and_an_unknown_assignment_are_told(course, 
         grade()
 
 
-def test_a_seed_that_is_not_the_courses_own_is_refused(course, three, grade):
-    with pytest.raises(CourseError, match="not 1: set the course's first"):
-        grade(Terms(1))
+def test_the_seed_of_the_terms_becomes_the_courses_and_everybody_is_judged_once(course, three, grade, words_judge):
+    assert grade(Terms(77)).judged == 3 and len(words_judge.asked) == 3
+    assert course.seed() == 77 and grade(Terms(77)).judged == 0
+
+
+def test_the_seed_of_self_checks_is_no_seed_for_grading(course, three, grade):
+    with pytest.raises(CourseError, match="seed 0 is that of the self-checks"):
+        grade(Terms(0))
+    (course.root / ".grading-seed").write_text("0")
+    with pytest.raises(CourseError, match="--seed"):
+        course.seed()
+
+
+def test_a_new_seed_takes_the_place_of_the_old_one_or_leaves_it(tmp_path, monkeypatch):
+    course = Course(tmp_path)
+    course.set_seed(5)
+
+    def full(*_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr("os.replace", full)
+    with pytest.raises(OSError, match="disk full"):
+        course.set_seed(6)
+    assert course.seed() == 5
+
+
+def test_reports_are_for_the_teacher_alone(course, three, grade):
+    grade()
+    assert os.name == "nt" or (course.root / "graded").stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("student", ["log.jsonl", "ps1_dark_knowledge.HTML"])
+def test_nobody_is_called_like_a_file_of_grading(course, three, grade, student):
+    hand_in(course, PS, {student: solved(course, PS)})
+    graded = grade()
+    assert graded.trouble.keys() == {student} and graded.recorded == 3
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names of files are text there")
+def test_a_name_that_is_no_text_stops_nobody(course, three, grade):
+    (course.root / "submitted" / os.fsdecode(b"J\xfcrg") / PS).mkdir(parents=True)
+    graded = grade()
+    assert len(graded.trouble) == 1 and graded.recorded == 3 and "J" in course.class_page(PS).read_text()
+
+
+def never_ends(task):
+    time.sleep(60)
+
+
+def test_an_interrupt_ends_what_runs(course, three, monkeypatch):
+    """As Ctrl-C does, which raises where the results are waited for."""
+    terms = Terms(course.seed())
+    tasks = [classroom.task_of(course, student, PS, terms) for student in course.students(PS)]
+    monkeypatch.setattr(pools, "judge_task", never_ends)
+    monkeypatch.setattr(pools, "as_completed", interrupted)
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        list(judge_all(tasks, processes, 2))
+    assert time.monotonic() - started < 20
+
+
+def interrupted(futures):
+    time.sleep(1)
+    raise KeyboardInterrupt
+    yield
+
+
+def test_a_mended_helper_of_a_reference_makes_reports_stale(monkeypatch):
+    before, read = questions_version(PS), Path.read_bytes
+
+    def mended(path):
+        return read(path) + b"# mended" * (path.name == "predictions.py")
+
+    monkeypatch.setattr(Path, "read_bytes", mended)
+    assert questions_version.__wrapped__(PS) != before
+
+
+def test_another_release_makes_reports_stale(course, three, grade):
+    grade()
+    with course.released(PS).open("a") as file:
+        file.write(" ")
+    assert grade().judged == 3
 
 
 def test_the_seed_is_drawn_once_kept_and_read_by_nobody_else(tmp_path):

@@ -112,6 +112,20 @@ def test_other_kernels_doubled_and_odd_cells_cost_nothing_but_themselves(course,
     assert autograded(course, "ada")["metadata"]["kernelspec"]["name"] == "python3"
 
 
+def test_everything_that_may_have_run_is_shown(course, right, autograde):
+    first, second, hidden = (json.loads(json.dumps(cell_named(right, "entropy"))) for _ in range(3))
+    first["source"], second["source"] = "def entropy(probs): return 'first'", "def entropy(probs): return 'second'"
+    hidden["cell_type"], hidden["source"] = "markdown", "hidden"
+    place = right["cells"].index(cell_named(right, "entropy"))
+    right["cells"][place : place + 1] = [hidden, first, second]
+    right = with_source(right, "check_softmax_with_temperature", "entropy = 'third'")
+    autograde(ada=right)
+    shown = ["".join(cell["source"]) for cell in autograded(course, "ada")["cells"]]
+    assert all(any(word in source for source in shown) for word in ("first", "second", "third", "hidden"))
+    answer = next(cell for cell in autograded(course, "ada")["cells"] if name_of(cell) == "entropy")
+    assert "second" in "".join(answer["source"])
+
+
 def test_endless_cells_and_halves_of_characters_are_shown_as_far_as_pages_go(course, right, autograde):
     right["cells"] += [{"cell_type": "code", "source": f"{number}", "metadata": {}} for number in range(3000)]
     right = with_source(right, "entropy", "# \ud800 wrong" + "x" * 10**6)
@@ -121,7 +135,10 @@ def test_endless_cells_and_halves_of_characters_are_shown_as_far_as_pages_go(cou
 
 
 def test_markup_of_a_learner_reaches_no_page(course, right, autograde, nbgrader):
-    evil = "<script>alert(1)</script> [x](javascript:alert(2)) ![y](data:text/html,z)\n\n[z]: javascript:alert(3)"
+    seen = "![seen](https://evil.example/seen.png)"
+    evil = (
+        seen + " <script>alert(1)</script> [x](javascript:alert(2)) ![y](data:text/html,z)\n\n[z]: javascript:alert(3)"
+    )
     right["cells"].insert(2, {"cell_type": "markdown", "source": evil, "metadata": {}})
     right["cells"].insert(2, {"cell_type": "raw", "source": evil, "metadata": {"raw_mimetype": "text/html"}})
     autograde(ada=with_source(right, "entropy", "# <script>alert(4)</script> wrong"))
@@ -134,6 +151,7 @@ def test_markup_of_a_learner_reaches_no_page(course, right, autograde, nbgrader)
         assert f"<script>alert({number})" not in page
     for sign in ("href='", 'href="', "src='", 'src="'):
         assert f"{sign}javascript" not in page and f"{sign}data:text" not in page
+    assert "<img" not in page.split("<body", 1)[1]
     assert "&lt;i&gt;fail&lt;/i&gt;" in page and "<i>fail" not in page
 
 

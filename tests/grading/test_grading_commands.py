@@ -40,7 +40,9 @@ def test_whoever_has_no_score_is_named_and_the_code_is_1(course, right, run):
     hand_in(course, PS, {"ada": right})
     (course.root / "submitted" / "eve" / PS).mkdir(parents=True)
     said = run("grade", "ps1", code=1)
-    assert "1 score written" in said and f"no score for eve: there is no {PS}.ipynb" in said
+    assert "1 score written" in said and f"no score for eve: there is no submitted/eve/{PS}/{PS}.ipynb" in "".join(
+        said.splitlines()
+    )
 
 
 def test_grading_without_a_jail_says_so_everywhere(course, right, run):
@@ -103,3 +105,30 @@ def test_outside_a_course_the_way_in_is_told(run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(CourseError, match="is no course"):
         run("grade", "ps1")
+
+
+def test_two_archives_of_one_name_are_refused_before_anything_is_copied(course, run, tmp_path):
+    for section in ("one", "two"):
+        (tmp_path / section).mkdir()
+        with zipfile.ZipFile(tmp_path / section / "class.zip", "w") as archive:
+            archive.writestr("ada/ps1.ipynb", "{}")
+    with pytest.raises(CourseError, match=r"two archives are called class\.zip"):
+        run("collect", "ps1", str(tmp_path / "one" / "class.zip"), str(tmp_path / "two" / "class.zip"))
+    assert not (course.root / "downloaded").exists()
+    run("collect", "ps1", str(tmp_path / "one" / "class.zip"))
+    kept = course.root / "downloaded" / PS / "archive" / "class.zip"
+    assert "1 submission of" in run("collect", "ps1", str(kept))  # where it lies already
+
+
+def test_jobs_are_of_this_machine(course, right, run):
+    hand_in(course, PS, {"ada": right})
+    with pytest.raises(CourseError, match="--jobs is for this machine"):
+        run("grade", "ps1", "--jobs", "2", "--dask", "tcp://nowhere:1")
+
+
+def test_a_dry_regrade_that_leaves_somebody_out_ends_with_1(course, right, run):
+    hand_in(course, PS, {"ada": right})
+    run("grade", "ps1")
+    assert "Nothing was written" in run("regrade", "ps1")
+    hand_in(course, PS, {"eve": right})
+    assert "left out: eve: not graded yet" in run("regrade", "ps1", code=1)

@@ -83,3 +83,20 @@ def test_a_class_that_was_never_graded_cannot_be_regraded(course, right, nbgrade
     hand_in(course, PS, {"ada": right})
     with pytest.raises(CourseError, match=f"course grade {PS}"):
         regrade.regrade(course, PS, Terms(course.seed()), pace, nbgrader)
+
+
+def test_another_seed_is_tried_before_it_is_the_courses(graded, words_judge, nbgrader, pace):
+    found = regrade.regrade(graded, PS, Terms(99), pace, nbgrader)
+    assert graded.seed() != 99 and not found.changes
+    written = regrade.write(graded, PS, found, Terms(99), nbgrader)
+    assert graded.seed() == 99 and written.judged == 2 and len(words_judge.asked) == 4
+
+
+def test_who_cannot_be_judged_again_and_who_never_was_are_named_and_stop_nobody(graded, right, nbgrader, pace):
+    graded.submission("ada", PS).unlink()
+    hand_in(graded, PS, {"sam": right})
+    found = regrade.regrade(graded, PS, Terms(graded.seed()), pace, nbgrader)
+    assert found.trouble.keys() == {"ada", "sam"} and found.same == 1
+    assert "not graded yet" in found.trouble["sam"] and "submitted/ada" in found.trouble["ada"]
+    regrade.write(graded, PS, found, Terms(graded.seed()), nbgrader)
+    assert all(name in graded.class_page(PS).read_text() for name in ("ada", "sam"))

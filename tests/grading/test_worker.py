@@ -31,6 +31,7 @@ def test_a_solved_notebook_gets_all_points_whatever_its_cells_look_like(tmp_path
     cells = [
         "%matplotlib inline\n!pip install nothing\nimport torch",
         "get_ipython().system('ls')\nthis_is_never_reached = 1",
+        "display(1), get_ipython()",
         "this is no Python",
         "from course_lib.questions.notebook import check, hint\nhint('entropy'), check('entropy', print)",
         "raise SystemExit('a cell that ends')",

@@ -54,7 +54,8 @@ def from_global_randomness(logits, temperature):
             "is float32, it should be float64",
         ),
         (lambda logits, temperature: (logits / temperature).softmax(1) * float("nan"), "nan", "NaN"),
-        (lambda logits, temperature: (logits / temperature).softmax(1).numpy(), "kind", "yours is a array"),
+        (lambda logits, temperature: (logits / temperature).softmax(1).numpy(), "kind", "yours is an array"),
+        (lambda logits, temperature: (logits / temperature).softmax(1) + 0j, "dtype", "is complex128"),
         (changing, "changed", "logits is not as it should be afterwards"),
         (from_global_randomness, "global", "Global random state"),
     ],
@@ -137,3 +138,24 @@ def test_hints_go_one_further_each_time_and_end_with_the_solution():
     said = [hint("entropy") for _ in range(4)]
     assert [text.split(":")[0] for text in said[:3]] == ["Hint 1 of 3", "Hint 2 of 3", "Hint 3 of 3"]
     assert "solutions/ps1_dark_knowledge" in said[3]
+
+
+def test_text_and_complex_numbers_are_no_floats():
+    question = find("negative_log_likelihood")
+
+    def as_text(logits, labels):
+        return np.str_(float(torch.nn.functional.cross_entropy(logits, labels)))
+
+    def as_complex(logits, labels):
+        return np.complex128(torch.nn.functional.cross_entropy(logits, labels).item())
+
+    assert told(question, as_text)[0] == told(question, as_complex)[0] == "dtype"
+
+
+def test_an_argument_that_no_array_can_hold_afterwards_is_told():
+    def converting(student, *_):
+        student.to(torch.bfloat16)
+        return 0.0
+
+    kind, words = told(find("training_step"), converting)
+    assert kind == "error" and "TypeError" in words
