@@ -65,6 +65,13 @@ class TestLesson:
         guess = next(place for place, text in enumerate(code) if "PredictThenRun(" in text)
         assert not [text for text in code[:guess] if re.search(r"Explorer\(", text)]
 
+    def test_code_that_holds_an_answer_is_folded(self, lesson):
+        telling = [
+            cell for cell in cells(lesson, "code") if re.search(r"PredictThenRun\(.*answer=", source(cell), re.S)
+        ]
+        assert telling
+        assert all(cell["metadata"].get("jupyter") == {"source_hidden": True} for cell in telling)
+
     def test_it_sends_the_reader_to_an_exercise_that_is_there_or_to_a_command(self, lesson):
         now = re.search(r"^## Now you.*?(?=^## )", prose(lesson), flags=re.MULTILINE | re.DOTALL)
         assert now is not None
