@@ -94,8 +94,10 @@ class MixupExplorer(Explorer):
         for place, (name, curve) in enumerate(self._curves_of(first, second).items()):
             marks += self._chart(place, name, curve, lam, classes)
             said += f". The {name} says {self._answer(curve, lam, classes)}"
-        height = SIZE[1] if self.models else 250
-        return picture(marks, SIZE[0], height, said + "."), said + "."
+        alpha = self.controls["alpha"].value
+        said += f". With alpha = {alpha:.2g}, {2 * stats.beta.cdf(0.1, alpha, alpha):.0%} of all weights that are drawn "
+        said += "leave one image at least nine tenths."
+        return picture(marks, SIZE[0], SIZE[1] if self.models else 250, said), said
 
     def _answer(self, curve: np.ndarray, lam: float, classes: list[int]) -> str:
         """What a model says at this place, between the two nearest that it was asked about."""
