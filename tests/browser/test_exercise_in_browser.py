@@ -7,7 +7,6 @@ import pytest
 
 from course_lib.questions import ASSIGNMENTS, questions_of
 
-pytestmark = pytest.mark.verify
 SOLUTIONS = Path(__file__).parents[2] / "solutions"
 
 WRONG = """def entropy(probs):
@@ -22,6 +21,7 @@ def card(cell):
     return found.inner_text()
 
 
+@pytest.mark.verify
 def test_a_learner_is_told_what_is_wrong_and_then_that_it_is_right(notebook):
     lab = notebook("exercises/ps1_dark_knowledge/ps1_dark_knowledge.ipynb")
     lab.run_all()
