@@ -15,7 +15,7 @@ The entropy of p splits, by the chain rule, along the pair S = {y_i, y_j}, with 
     structure   = 1 - JS(p|not S, q_ij|not S) / log 2                  does the rest still look like dark knowledge?
 
 where m_i, m_j are the pair's mass on the two clean images, and q_ij = lam P_a + (1 - lam) P_b with P_c the model's mean
-prediction for clean images of class c. Any flatter model has a smaller L_NL: compare models at equal temperature or
+prediction for clean images of class c. A flatter model tends to a smaller L_NL: compare models at equal temperature or
 entropy (``temperature.temperature_for_entropy``) before calling one more linear.
 
 L_NL is the measure of arXiv 2606.12171, as its authors compute it. Confusion, structure and the split are our

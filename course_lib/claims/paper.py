@@ -43,7 +43,7 @@ CLAIMS = {
         "More linear than the teacher",
         "The student becomes more linear between images than its teacher is, so it does more than imitate.",
         "Study `linearity`: L_NL of the teacher minus that of the student on held-out cross-class pairs, as "
-        "trained and, because any flatter model has a smaller L_NL, with the student scaled to the teacher's "
+        "trained and, because a flatter model tends to a smaller L_NL, with the student scaled to the teacher's "
         "entropy on clean images.",
     ),
     "C4": Claim(

@@ -5,7 +5,7 @@ turning back: d/db of the entropy is ``-b Var(z)``, and of the largest probabili
 b = 1/T. So there is one answer, found in log T inside a bracket. (A row of tied logits keeps the ends from 0 and 1.)
 
 Two models compared at equal mean entropy differ in *where* they are unsure, not in how much: the control without which
-any flatter model looks more linear between images.
+a flatter model tends to look more linear between images.
 """
 
 import math

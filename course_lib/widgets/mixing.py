@@ -95,7 +95,9 @@ class MixupExplorer(Explorer):
             marks += self._chart(place, name, curve, lam, classes)
             said += f". The {name} says {self._answer(curve, lam, classes)}"
         alpha = self.controls["alpha"].value
-        said += f". With alpha = {alpha:.2g}, {2 * stats.beta.cdf(0.1, alpha, alpha):.0%} of all weights that are drawn "
+        said += (
+            f". With alpha = {alpha:.2g}, {2 * stats.beta.cdf(0.1, alpha, alpha):.0%} of all weights that are drawn "
+        )
         said += "leave one image at least nine tenths."
         return picture(marks, SIZE[0], SIZE[1] if self.models else 250, said), said
 
