@@ -84,6 +84,13 @@ class Result:
         stored = Predictions.load(self.folder / "predictions" / f"{model}.safetensors")
         return replace(stored, logits=stored.logits.float())
 
+    @property
+    def origin(self) -> str:
+        """How it came to be, in one line: command, revision, seeds and machine."""
+        made, machine = self.manifest, self.manifest["environment"]
+        parts = [f"{self.name}: {made['command']}", f"revision {made['revision']}", f"seeds {made['seeds']}"]
+        return " · ".join([*parts, f"{machine['processor']}, {machine['threads']} thread, torch {machine['torch']}"])
+
 
 def names(root: Path = SHIPPED) -> list[str]:
     """All results, as ``<data>/<study>``."""
