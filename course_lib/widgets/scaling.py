@@ -8,16 +8,17 @@ from torch import Tensor
 
 from course_lib import calibration, results, temperature
 from course_lib.plots.reliability import AS_GIVEN, FEW, SCALED
-from course_lib.plots.style import FAINT, INK, MINUS, QUIET, look_of
+from course_lib.plots.style import FAINT, INK, MINUS, QUIET
 from course_lib.predictions import confidence_and_correct
 from course_lib.widgets.arrays import checked
-from course_lib.widgets.explorer import Explorer, choice, log_slider, told
+from course_lib.widgets.explorer import Explorer, choice, log_slider
 from course_lib.widgets.svg import Chart, nice, picture, shares, words
 
 SIZE = (900, 560)
 LOW, HIGH, STEPS = 0.2, 5.0, 61
 CELLS = 500_000  # logits at most that are drawn while the slider moves
 CALIB, TEST = "calib, as it should be", "test, which it is then reported on"
+PART_LOOKS = {"test": (QUIET, "s", "7 4"), "calib": (INK, "D", "")}  # colour, marker, dash: no colour of an arm
 Part = tuple[Tensor, Tensor]
 
 
@@ -47,7 +48,7 @@ class ScalingExplorer(Explorer):
             calib, test = order[::2], order[1::2]
             calib_logits, calib_labels = shipped.logits[calib], shipped.labels[calib]
             test_logits, test_labels = shipped.logits[test], shipped.labels[test]
-            source = f"{told(found)}; half of the kept test images stand in for calib here"
+            source = f"{found.origin}; half of the kept test images stand in for calib here"
         whole = {"calib": checked(calib_logits, calib_labels), "test": checked(test_logits, test_labels)}
         self.fitted = {name: temperature.find_temperature(*part) for name, part in whole.items()}
         self.parts = {name: _few(part) for name, part in whole.items()}
@@ -101,23 +102,18 @@ class ScalingExplorer(Explorer):
         highest = float(max(curve.max() for curve in self.curves.values()))
         at_one = float(np.interp(1.0, self.grid, self.curves["calib"]))
         top = min(highest, lowest + 3 * (max(at_one, nll["calib"]) - lowest) + 0.3)
-        bottom = lowest - 0.06 * max(top - lowest, 0.01)
+        bottom = lowest - 0.16 * max(top - lowest, 0.01)  # below the curves there is room for words
         chart = Chart((70, 70, 380, 300), (0, 1 / LOW), (bottom, top))
         y_ticks = nice(bottom, top, "{:.2f}".format)
         chart.axes([(k, str(k)) for k in range(6)], y_ticks, "1 / T", "NLL (nats)", "The loss is convex in 1 / T")
-        if LOW <= best <= HIGH:
-            chart.line([1 / best, 1 / best], [bottom, top], QUIET, dash="4 4", width=1.5)
-            chart.label(1 / best, top, f"fitted: T = {best:.3g}", QUIET, dy=14, dx=6)
-        else:
-            chart.label(2.5, top, f"fitted: T = {best:.3g}, outside", QUIET, "middle", dy=14)
-        for name, dash, arm in (("test", "7 4", "mixup"), ("calib", "", "mixup_kd")):
-            curve, colour = self.curves[name], look_of(arm).colour
+        _mark_fitted(chart, best, bottom, top)
+        for name, (colour, shape, dash) in PART_LOOKS.items():
+            curve = self.curves[name]
             inside = np.flatnonzero(curve <= top)
             chart.line(inverse[inside], curve[inside], colour, dash=dash)
-            chart.label(1.0 / LOW, lowest, name, colour, "end", dy=-44 if name == "calib" else -22, bold=True)
             if nll[name] <= top:
-                chart.point(1 / t, nll[name], colour, "o" if name == "calib" else "s")
-        return chart.marks
+                chart.point(1 / t, nll[name], colour, shape)
+        return [*chart.marks, *_names()]
 
     def _reliability(self, t: float) -> list[str]:
         chart = Chart((540, 70, 330, 300), (0, 1), (0, 1))
@@ -145,6 +141,28 @@ def _few(part: Part) -> Part:
         return part
     rows = torch.from_numpy(np.sort(np.random.default_rng(0).permutation(len(labels))[:most]))
     return logits[rows], labels[rows]
+
+
+def _mark_fitted(chart: Chart, best: float, bottom: float, top: float) -> None:
+    """A line at the fitted temperature; its words stand below the curves, where nothing crosses them."""
+    word = f"fitted: T = {best:.3g}"
+    if not LOW <= best <= HIGH:
+        chart.label(0.5 / LOW, bottom, f"{word}, outside", QUIET, "middle", dy=-12)
+        return
+    chart.line([1 / best, 1 / best], [bottom, top], QUIET, dash="2 4", width=1.5)
+    anchor, dx = ("start", 6) if 1 / best < 0.5 / LOW else ("end", -6)
+    chart.label(1 / best, bottom, word, QUIET, anchor, dy=-12, dx=dx)
+
+
+def _names() -> list[str]:
+    """The parts by name above the losses, with their lines and marks."""
+    key = Chart((0, 0, *SIZE), (0, SIZE[0]), (SIZE[1], 0))
+    for name, x in (("calib", 246), ("test", 360)):
+        colour, shape, dash = PART_LOOKS[name]
+        key.line([x, x + 38], [53, 53], colour, dash=dash)
+        key.point(x + 19, 53, colour, shape)
+        key.marks.append(words(x + 46, 58, name, colour=colour, bold=True))
+    return key.marks
 
 
 def _table(rows: dict[str, tuple[calibration.Measures, calibration.ReliabilityBins]]) -> list[str]:
