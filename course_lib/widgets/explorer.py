@@ -11,6 +11,7 @@ import numpy as np
 from course_lib.errors import CourseError
 from course_lib.plots.style import INK, Picture
 from course_lib.results import Result
+from course_lib.widgets.spoken import PLACES, spoken
 from course_lib.widgets.static import as_picture
 from course_lib.widgets.threads import one_thread
 
@@ -24,7 +25,7 @@ class Explorer(ipywidgets.VBox):
     """A picture that answers to controls.
 
     Attributes:
-        controls: By name; all are reached and moved by keyboard.
+        controls: By name; all are reached and moved by keyboard, and named to screen readers.
         picture: The picture, an SVG with a description.
         reading: What it says now, in words; announced by screen readers.
     """
@@ -49,7 +50,7 @@ class Explorer(ipywidgets.VBox):
             if "value" in control.traits() and not isinstance(control, ipywidgets.Button):
                 control.observe(self._redraw, names="value")
         head = ipywidgets.HTML(f"{STYLE}<strong style='font-size:17px'>{escape(title)}</strong>")
-        parts = [head, *(rows or self.controls.values()), self.picture, self.reading]
+        parts = [head, spoken(), *(rows or self.controls.values()), self.picture, self.reading]
         if source:  # without a colour of its own, which one of both themes would not show
             parts.append(ipywidgets.HTML(f"<div style='font-size:13px;line-height:1.4'>{escape(source)}</div>"))
         super().__init__(parts)
@@ -117,6 +118,15 @@ def int_slider(words: str, value: int, low: int, high: int) -> ipywidgets.IntSli
     return ipywidgets.IntSlider(
         value=value, min=low, max=high, description=words, tooltip=words, style=NAMED, layout=WIDE
     )
+
+
+def places_slider(words: str, value: float, places: Sequence[float]) -> ipywidgets.SelectionSlider:
+    """A slider with a few values, at least two."""
+    options = [(f"{place:g}", place) for place in places]
+    slider = ipywidgets.SelectionSlider(
+        options=options, value=value, description=words, tooltip=words, style=NAMED, layout=WIDE
+    )
+    return slider.add_class(PLACES)
 
 
 def choice(words: str, options: Any, value: Any = None) -> ipywidgets.Dropdown:

@@ -11,6 +11,7 @@ from course_lib.errors import CourseError
 from course_lib.plots.style import Picture
 from course_lib.widgets.answers import Guess, choice_card, number_card, record_picture
 from course_lib.widgets.explorer import LARGE, NAMED, STYLE, WIDE, line
+from course_lib.widgets.spoken import spoken
 from course_lib.widgets.static import as_picture
 
 NEAR = 0.1  # a number counts as right within this share of its range
@@ -96,7 +97,7 @@ class PredictThenRun(ipywidgets.VBox):
         self.controls = {"guess": guess, "confidence": confidence, "commit": commit}
         self.picture, self.reading = ipywidgets.HTML(), ipywidgets.HTML()
         asked = f"{STYLE}<div style='font-size:17px;line-height:1.4'><strong>Predict.</strong> {escape(question)}</div>"
-        super().__init__([ipywidgets.HTML(asked), *self.controls.values(), self.reading, self.picture])
+        super().__init__([ipywidgets.HTML(asked), spoken(), *self.controls.values(), self.reading, self.picture])
         self.add_class(LARGE)
 
     def static(self) -> Picture:

@@ -7,6 +7,7 @@ from sklearn.metrics import brier_score_loss
 from course_lib.errors import CourseError
 from course_lib.widgets import PredictThenRun
 from course_lib.widgets.answers import Guess
+from course_lib.widgets.spoken import SCRIPT
 
 
 @pytest.fixture(autouse=True)
@@ -30,6 +31,12 @@ def test_a_guess_comes_before_the_answer_and_is_counted_once():
         commit(asked, "b", 0.8)
     assert PredictThenRun.made == [Guess(0.8, True)] and "Right: b. You were 80% sure" in asked.reading.value
     assert asked.controls["guess"].disabled and "&lt;b&gt;figure" in asked.children[-1].value
+
+
+def test_its_controls_are_told_to_screen_readers():
+    asked = PredictThenRun("How much?", 0.2, low=0.0, high=1.0)
+    assert asked.children[1].outputs[0]["data"] == {"application/javascript": SCRIPT}
+    assert all(control.description for control in asked.controls.values())
 
 
 @pytest.mark.parametrize(("guess", "right"), [(0.21, True), (0.3, True), (0.31, False), (0.1, True), (0.08, False)])
