@@ -10,7 +10,6 @@ import numpy as np
 
 from course_lib.errors import CourseError
 from course_lib.plots.style import INK, Picture
-from course_lib.results import Result
 from course_lib.widgets.spoken import PLACES, spoken
 from course_lib.widgets.static import as_picture
 from course_lib.widgets.threads import one_thread
@@ -133,11 +132,3 @@ def choice(words: str, options: Any, value: Any = None) -> ipywidgets.Dropdown:
     """A list to choose from."""
     given = {} if value is None else {"value": value}
     return ipywidgets.Dropdown(options=options, description=words, tooltip=words, style=NAMED, layout=WIDE, **given)
-
-
-def told(result: Result) -> str:
-    """The manifest of a shipped result in one line."""
-    manifest = result.manifest
-    machine = manifest["environment"]
-    parts = [f"{result.name}: {manifest['command']}", f"revision {manifest['revision']}", f"seeds {manifest['seeds']}"]
-    return " · ".join([*parts, f"{machine['processor']}, {machine['threads']} thread, torch {machine['torch']}"])

@@ -14,7 +14,7 @@ from course_lib.plots.style import FAINT, INK, MINUS, QUIET, look_of
 from course_lib.predictions import confidence_and_correct, negative_log_likelihood
 from course_lib.temperature import scaled_logits
 from course_lib.widgets.arrays import checked
-from course_lib.widgets.explorer import Explorer, choice, int_slider, log_slider, told
+from course_lib.widgets.explorer import Explorer, choice, int_slider, log_slider
 from course_lib.widgets.svg import Chart, picture, shares, words
 
 SIZE = (900, 560)
@@ -59,7 +59,7 @@ class ReliabilityExplorer(Explorer):
         if logits is None:
             found = results.load("fashion/four-arms")
             shipped = found.predictions("mixup-seed0")
-            logits, labels, name, source = shipped.logits, shipped.labels, name or "mixup, seed 0", told(found)
+            logits, labels, name, source = shipped.logits, shipped.labels, name or "mixup, seed 0", found.origin
         given, self.labels = checked(logits, labels)
         logits = scaled_logits(given, 1.0)
         self.confidence, self.correct = confidence_and_correct(logits, self.labels)

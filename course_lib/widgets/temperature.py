@@ -10,7 +10,7 @@ from torch import Tensor
 from course_lib import dark_knowledge, results
 from course_lib.plots.style import LOOKS, QUIET
 from course_lib.widgets.arrays import checked, checked_images, dark_on_white, names_of, tensor_of
-from course_lib.widgets.explorer import Explorer, choice, int_slider, log_slider, told
+from course_lib.widgets.explorer import Explorer, choice, int_slider, log_slider
 from course_lib.widgets.svg import Chart, picture, pixels, shares, words
 
 SIZE = (900, 440)
@@ -39,7 +39,7 @@ class TemperatureExplorer(Explorer):
         if logits is None:
             found = results.load("digits/four-arms")
             shipped = found.predictions("teacher")
-            logits, labels, source = shipped.logits, shipped.labels, told(found)
+            logits, labels, source = shipped.logits, shipped.labels, found.origin
             images = _digit_images(shipped.index_hash) if images is None else images
         self.labelled = labels is not None
         if labels is None:

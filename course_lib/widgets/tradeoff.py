@@ -1,23 +1,22 @@
 """tradeoff: accuracy against calibration over the distillation temperature, from a shipped table or trained now."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import ipywidgets
 
-from course_lib import calibration, results
+from course_lib import results
 from course_lib.errors import CourseError
 from course_lib.plots.style import MINUS, QUIET, look_of
-from course_lib.widgets.explorer import NAMED, WIDE, Explorer, choice, told
+from course_lib.widgets.explorer import Explorer, choice, places_slider
 from course_lib.widgets.placing import Note, placed
+from course_lib.widgets.students import ARMS, Row, means_of, students_of, trained_now
 from course_lib.widgets.svg import Chart, nice, picture, words
 
 SIZE = (900, 500)
 MEASURES = {"ECE": "ece", "signed gap": "signed_gap", "NLL (nats)": "nll"}
 BEFORE, AFTER = "as trained", "after temperature scaling"
-ARMS = ("kd", "mixup_kd")
-Row = Mapping[str, Any]
 
 
 class _Stopped(Exception):
@@ -27,74 +26,80 @@ class _Stopped(Exception):
 class TradeoffExplorer(Explorer):
     """Students of one teacher at each distillation temperature."""
 
-    def __init__(self, result: str = "digits/temperature-tradeoff"):
-        """Explore a shipped study.
+    def __init__(self, result: str = "digits/temperature-tradeoff", run: Any = None):
+        """Explore a shipped study, or students of your own.
 
         Args:
-            result: ``<data>/temperature-tradeoff``; a point can be trained now where the data are digits.
+            result: ``<data>/temperature-tradeoff``, or another study whose students distil at two temperatures or
+                more; a point can be trained now where the data are digits.
+            run: A run folder of yours, or the rows of its ``summary.csv``, with such students of ``kd`` or
+                ``mixup_kd``; shown instead of ``result``.
 
         Raises:
-            CourseError: If there is no such result, or it holds no such table.
+            CourseError: If there is no such result, or no such students.
         """
-        found = results.load(result)
-        self.rows: list[Row] = [row for row in found.table("pareto") if row["arm"] in ARMS]
-        summary = found.table("summary")
-        self.seeds: list[Row] = [row for row in summary if row["arm"] in ARMS and row["split"] == "test"]
+        found = results.load(result) if run is None else None
+        self._shipped = found is not None
+        self.seeds = students_of(found.table("summary") if found else run)
+        self.rows = means_of(self.seeds)
+        self.arms = [arm for arm in ARMS if any(row["arm"] == arm for row in self.rows)]
         self.trained: list[Row] = []
         self.training: threading.Thread | None = None
         self._stop = threading.Event()
         self._failed = ""
-        self.progress = ipywidgets.FloatProgress(
-            min=0.0, max=1.0, style={"description_width": "9em"}, layout={"width": "320px"}
-        )
-        temperatures = sorted({float(row["distillation_temperature"]) for row in self.rows})
+        temperatures = sorted({row["distillation_temperature"] for row in self.rows})
         controls: dict[str, Any] = {
             "measure": choice("over accuracy stands", list(MEASURES)),
             "scaling": choice("models are taken", [BEFORE, AFTER]),
-            "temperature": ipywidgets.SelectionSlider(
-                options=[(f"{t:g}", t) for t in temperatures],
-                value=temperatures[min(1, len(temperatures) - 1)],
-                description="distillation temperature",
-                style=NAMED,
-                layout=WIDE,
-            ),
+            "temperature": places_slider("distillation temperature", temperatures[1], temperatures),
         }
         rows: list[ipywidgets.Widget] = list(controls.values())
-        if found.manifest["data"] == "digits":  # what is trained here has no place among students of other data
-            controls |= {
-                "arm": choice("arm to train", list(ARMS), "mixup_kd"),
-                "train": ipywidgets.Button(description="train this point now", tooltip="on digits, some seconds"),
-                "stop": ipywidgets.Button(description="stop", disabled=True, tooltip="end the training"),
-            }
-            controls["train"].on_click(self._start)
-            controls["stop"].on_click(lambda _: self._stop.set())
+        data = found.manifest["data"] if found else "your students"
+        if data == "digits":  # what is trained here has no place among students of other data
+            controls |= self._training_controls()
             rows += [controls["arm"], ipywidgets.HBox([controls["train"], controls["stop"], self.progress])]
-        super().__init__(f"Accuracy against calibration: {found.manifest['data']}", controls, told(found), rows)
+        super().__init__(f"Accuracy against calibration: {data}", controls, found.origin if found else "", rows)
+
+    def _training_controls(self) -> dict[str, Any]:
+        """What trains one more student; it shows how far it is in ``progress``."""
+        from course_lib.widgets import live
+
+        live.digits()  # read now: the first press has its teacher to train, and torch more to load
+        self.progress = ipywidgets.FloatProgress(
+            min=0.0, max=1.0, style={"description_width": "9em"}, layout={"width": "320px"}
+        )
+        train = ipywidgets.Button(description="train this point now", tooltip="on digits, some seconds")
+        stop = ipywidgets.Button(description="stop", disabled=True, tooltip="end the training")
+        train.on_click(self._start)
+        stop.on_click(lambda _: self._stop.set())
+        return {"arm": choice("arm to train", list(ARMS), "mixup_kd"), "train": train, "stop": stop}
 
     def draw(self) -> tuple[str, str]:
         """All students, the seeds of the chosen temperature, and what was trained here."""
         measure, key = self.controls["measure"].value, MEASURES[self.controls["measure"].value]
         chosen = self.controls["temperature"].value
         rows, seeds, trained = (self._taken(each) for each in (self.rows, self.seeds, self.trained))
+        seen = [row for row in seeds if row["distillation_temperature"] == chosen]
         chart = _frame([*rows, *seeds, *trained], key, measure)
         if key == "signed_gap":
             chart.marks.append(words(872, 90, "above 0: claims too much", colour=QUIET, anchor="end"))
         here: dict[str, Row] = {}
         notes: list[Note] = []
-        for arm in ARMS:
+        for arm in self.arms:
             path = sorted((row for row in rows if row["arm"] == arm), key=lambda row: row["distillation_temperature"])
-            here[arm] = next(row for row in path if row["distillation_temperature"] == chosen)
-            of_point = [row for row in seeds if row["arm"] == arm and row["distillation_temperature"] == chosen]
-            notes += _path(chart, path, here[arm], of_point, key)
+            for row in path:
+                if row["distillation_temperature"] == chosen:
+                    here[arm] = row
+                    _seeds(chart, row, [seed for seed in seen if seed["arm"] == arm], key)
+            notes += _path(chart, path, here.get(arm), key)
         for row in trained:
             colour = look_of(row["arm"]).colour
             chart.ring(row["accuracy"], row[key], 9, colour, 3)
             word = f"yours, T {row['distillation_temperature']:g}"
             notes.append(Note(*chart.at(row["accuracy"], row[key]), word, colour))
-        seen = [row for row in seeds if row["distillation_temperature"] == chosen]
         points = [chart.at(row["accuracy"], row[key]) for row in (*rows, *seen, *trained)]
         chart.marks += placed(notes, points, (80, 72, 870, 438))
-        chart.marks += _names()
+        chart.marks += _names(self.arms)
         said = self._said(measure, key, chosen, here)
         return picture(chart.marks, *SIZE, said), said
 
@@ -110,7 +115,7 @@ class TradeoffExplorer(Explorer):
         ]
         said = f"At distillation temperature {chosen:g}, {self.controls['scaling'].value}, means over seeds: "
         said += f"{'; '.join(parts)}. Small dots are the single seeds: where they mingle, the order of two means is "
-        said += "chance. The study's table of differences has the intervals."
+        said += "chance." + " The study's table of differences has the intervals." * self._shipped
         if self.trained:
             row = self._taken(self.trained)[-1]
             said += f" You trained {row['arm']} at T = {row['distillation_temperature']:g}, one seed: "
@@ -132,7 +137,7 @@ class TradeoffExplorer(Explorer):
         self.progress.value, self.progress.description, self._failed = 0.0, f"{arm}, T {temperature:g}", ""
         try:
             seed = 1000 + len(self.trained) // 2  # two rows for each student; the study had the small seeds
-            self.trained = [*self.trained, *_student(arm, temperature, seed, self._tick)]
+            self.trained = [*self.trained, *trained_now(arm, temperature, seed, self._tick)]
             self.progress.description = "done"
         except _Stopped:
             self.progress.description = "stopped"
@@ -149,29 +154,10 @@ class TradeoffExplorer(Explorer):
             self.progress.value = done
 
 
-def _student(arm: str, temperature: float, seed: int, tick: Any) -> list[Row]:
-    """One student of digits, as trained and after scaling on calib; the numbers are those of test."""
-    from course_lib.temperature import fit_temperature, scaled_logits
-    from course_lib.widgets import live
-
-    student = live.train(arm, temperature, seed=seed, tick=tick)
-    fitted = fit_temperature(student.calib.logits, student.calib.labels)
-    rows = []
-    for scaling, t in (("none", 1.0), ("temperature", fitted)):
-        found = calibration.measure(scaled_logits(student.test.logits, t), student.test.labels)
-        numbers = {"accuracy": found.accuracy, **{key: getattr(found, key) for key in MEASURES.values()}}
-        rows.append({"arm": arm, "distillation_temperature": temperature, "scaling": scaling, **numbers})
-    return rows
-
-
-def _path(chart: Chart, path: list[Row], here: Row, seeds: list[Row], key: str) -> list[Note]:
-    """Draw the means of one arm along the temperature, and the seeds of the chosen one; what stands beside them."""
-    look = look_of(here["arm"])
+def _path(chart: Chart, path: list[Row], here: Row | None, key: str) -> list[Note]:
+    """Draw the means of one arm along the temperature; what stands beside them."""
+    look = look_of(path[0]["arm"])
     chart.line([row["accuracy"] for row in path], [row[key] for row in path], look.colour, width=1.2)
-    for row in seeds:
-        ends = [here["accuracy"], row["accuracy"]], [here[key], row[key]]
-        chart.line(*ends, look.colour, width=0.8, dash="2 3")
-        chart.ring(row["accuracy"], row[key], 3, look.colour, 1, look.colour)
     notes = []
     for row in path:
         x, y = row["accuracy"], row[key]
@@ -183,10 +169,18 @@ def _path(chart: Chart, path: list[Row], here: Row, seeds: list[Row], key: str) 
     return notes
 
 
-def _names() -> list[str]:
+def _seeds(chart: Chart, mean: Row, seeds: list[Row], key: str) -> None:
+    """Draw single seeds, each joined to their mean."""
+    colour = look_of(mean["arm"]).colour
+    for row in seeds:
+        chart.line([mean["accuracy"], row["accuracy"]], [mean[key], row[key]], colour, width=0.8, dash="2 3")
+        chart.ring(row["accuracy"], row[key], 3, colour, 1, colour)
+
+
+def _names(arms: Sequence[str]) -> list[str]:
     """The arms by name, with their marks."""
     key = Chart((0, 0, SIZE[0], SIZE[1]), (0, SIZE[0]), (SIZE[1], 0))
-    for arm, x in zip(ARMS, (690, 760), strict=True):
+    for arm, x in zip(arms, (690, 760), strict=False):
         key.point(x, 28, look_of(arm).colour, str(look_of(arm).marker))
         key.marks.append(words(x + 12, 34, arm, colour=look_of(arm).colour, bold=True))
     return key.marks

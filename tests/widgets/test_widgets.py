@@ -23,6 +23,7 @@ from course_lib.widgets import (
     TemperatureExplorer,
     TradeoffExplorer,
 )
+from course_lib.widgets.spoken import SCRIPT
 
 EXPLORERS = (TemperatureExplorer, MixupExplorer, ReliabilityExplorer, ScalingExplorer, TradeoffExplorer)
 LATENCY_SECONDS = 0.06  # of Python for one move; measured at 1 to 10 ms, and a loaded machine is several times slower
@@ -104,6 +105,7 @@ def test_a_picture_has_a_description_and_controls_have_names(explorer):
     alt = ElementTree.fromstring(shown.picture.value).attrib["aria-label"]
     assert len(alt) > 60 and alt[:50] in shown.reading.value
     assert all(control.description for control in shown.controls.values())
+    assert shown.children[1].outputs[0]["data"] == {"application/javascript": SCRIPT}  # which tells screen readers
 
 
 @pytest.mark.parametrize(
@@ -227,6 +229,31 @@ def test_answers_without_an_error_want_no_temperature_and_that_is_said():
     assert "at the lower bound" in shown.reading.value and "outside" in shown.picture.value
 
 
+@pytest.mark.parametrize("sharp", [0.5, 1.2, 2.0, 3.4, 9.0, 40.0])
+def test_nothing_crosses_the_fitted_temperature_and_no_colour_of_an_arm_is_used(sharp):
+    logits, labels = some_predictions(seed=3, sharp=sharp)
+    shown = ScalingExplorer(logits[:200], labels[:200], logits[200:], labels[200:])
+    for t in np.geomspace(0.21, 4.9, 7):
+        shown.controls["temperature"].value = t
+        left, low, anchor, word = re.search(
+            r"<text x='([\d.]+)' y='([\d.]+)' text-anchor='(\w+)'[^>]*>(fitted: T[^<]*)", shown.picture.value
+        ).groups()
+        wide = 9 * len(word)
+        left = float(left) - {"start": 0, "middle": wide / 2, "end": wide}[anchor]
+        assert left > 70 and left + wide < 450 and float(low) < 370  # inside of its plot
+        for line in re.findall(r"<polyline points='([^']+)' fill='none'", shown.picture.value):
+            x, y = np.array([pair.split(",") for pair in line.split()], float).T
+            steps, fine = np.arange(len(x)), np.linspace(0, len(x) - 1, 2000)
+            x, y = np.interp(fine, steps, x), np.interp(fine, steps, y)
+            assert not ((x > left) & (x < left + wide) & (y > float(low) - 16) & (y < float(low) + 4)).any()
+        assert not any(look.colour in shown.picture.value for look in LOOKS.values())
+
+
+def test_answers_that_say_nothing_can_be_scaled():
+    shown = ScalingExplorer(torch.zeros(4, 2), [0, 1, 0, 1], torch.zeros(4, 2), [0, 1, 1, 1])
+    assert f"NLL is {np.log(2):.3f} on calib" in shown.reading.value
+
+
 def linear(batch):
     share = batch.mean(dim=(1, 2, 3))
     return torch.stack([1 - share, share], dim=1).clamp(1e-6, 1).log()
@@ -278,8 +305,8 @@ def test_students_of_clothes_get_none_of_digits_for_company():
     assert set(shown.controls) == {"measure", "scaling", "temperature"} and "fashion" in shown.children[0].value
     with pytest.raises(CourseError, match="unknown result"):
         TradeoffExplorer("fashion/temperature")
-    with pytest.raises(CourseError, match="unknown table"):
-        TradeoffExplorer("fashion/four-arms")
+    with pytest.raises(CourseError, match="all students have distillation temperature 4"):
+        TradeoffExplorer("digits/dark-knowledge")
 
 
 LOGITS, LABELS = some_predictions(20)
