@@ -56,7 +56,7 @@ def train(
     images: int = IMAGES,
     tick: Tick = lambda done: None,
 ) -> Trained:
-    """Train a network of digits, about a second for a student, once a few seconds more for its teacher.
+    """Train a network of digits, in under a second; the first student waits about two, for its teacher and for torch.
 
     Args:
         arm: ``teacher``, or an arm of ``course_lib.arms`` such as ``ce``, ``mixup_kd`` or ``kd+flat``.
