@@ -45,8 +45,8 @@ QUESTIONS = (
         "sureness",
         "A student was trained on mixed pictures of clothes. It is right about 79 times in 100. "
         "How sure is it on average?",
-        ("about 73 %", "about 79 %", "about 85 %", "about 95 %"),
-        0,
+        ("about 67 %", "about 73 %", "about 79 %", "about 85 %"),
+        1,
         "It claims less than it knows. Training on mixed images makes this student underconfident, "
         "and that is not calibrated either.",
     ),
@@ -69,8 +69,8 @@ QUESTIONS = (
     Question(
         "changed-answers",
         "How many of its answers to 1,000 test images does that temperature change?",
-        ("none", "about 10", "about 100"),
-        0,
+        ("about 100", "about 10", "none"),
+        2,
         "The order of the classes stays, so accuracy stays. Confidence is repaired, knowledge is not added.",
     ),
     Question(
