@@ -192,6 +192,63 @@ def test_alone_a_guess_opens_the_explorer_and_ends_in_a_diagram_of_ones_own(open
     assert not still_there  # or every reload would leave one behind
 
 
+SPOKEN = {  # what a screen reader is told of each control, explorer by explorer: role, name, value
+    "dark-knowledge": ["slider image, unsure to sure 5", "slider temperature 1.00", "combobox dark knowledge"],
+    "reliability": ["slider bins 15", "combobox bins are", "slider images 2000", "slider another sample 0"],
+    "scaling": ["slider temperature 1.00", "combobox fitted on"],
+    "mixing": [
+        "slider weight of the first 0.50",
+        "slider first image 2",
+        "slider second image 6",
+        "slider alpha of Beta 1.00",
+    ],
+    "trade-off": [
+        "combobox over accuracy stands",
+        "combobox models are taken",
+        "slider distillation temperature 2",
+        "combobox arm to train",
+        "button train this point now",
+        "button stop",
+    ],
+}
+
+
+def test_every_control_is_reached_by_its_role_and_name_and_says_its_value(opened, alone):
+    page = opened("spoken", **PROJECTOR)
+    page.goto(alone.story)
+    page.locator("#you").wait_for(timeout=60_000)
+    for act in ACTS:
+        part = page.locator(".story-act").filter(has=page.locator(f"#{act.name}"))
+        asked = part.get_by_role("slider", name="how sure?")
+        asked.first.wait_for()
+        assert part.get_by_role("radiogroup", name="your guess").count() == asked.count() == len(act.questions)
+        assert re.fullmatch(r"\d\d%", asked.first.get_attribute("aria-valuetext"))
+        part.get_by_role("button", name="open without a guess").click()
+        part.locator(".story-right svg[role=img]").wait_for(timeout=60_000)
+        controls = part.locator(".story-right").locator(".noUi-handle, select, button")
+        assert controls.count() == len(SPOKEN[act.name])
+        for told in SPOKEN[act.name]:
+            role, name, value = re.fullmatch(r"(\w+) (.*?)( [\d.]+)?", told).groups()
+            found = part.locator(".story-right").get_by_role(role, name=name, exact=True)
+            found.wait_for()
+            if role == "slider":
+                assert found.get_attribute("aria-valuetext") == value.strip()
+    temperature = page.get_by_role("slider", name="temperature", exact=True).first
+    temperature.focus()
+    for key in ("ArrowRight", "PageUp", "End", "Home"):
+        before = temperature.get_attribute("aria-valuetext")
+        page.keyboard.press(key)
+        shown = temperature.locator("xpath=ancestor::*[contains(@class, 'widget-slider')]").locator(".widget-readout")
+        page.wait_for_function("([each, before]) => each.innerText !== before", arg=[shown.element_handle(), before])
+        assert temperature.get_attribute("aria-valuetext") == shown.inner_text()
+    typed = page.get_by_role("textbox", name="temperature", exact=True).first
+    typed.fill("4")
+    typed.press("Enter")
+    page.get_by_text("At temperature 4 the model").first.wait_for()
+    assert float(temperature.get_attribute("aria-valuetext")) == 4
+    assert page.get_by_role("textbox", name="distillation temperature").count() == 0  # nothing could be typed there
+
+
 def test_the_story_is_ready_soon_after_its_imports(alone):
     code = (
         "import time; t = time.monotonic(); import voila.app, torch, ipywidgets, sklearn; print(time.monotonic() - t)"
