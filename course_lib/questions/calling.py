@@ -2,15 +2,17 @@
 
 This is the only part that runs beside the learner. It knows no reference and no verdict.
 
-    result, result.0, result.key    what came back; a float as an array of no dimensions
-    kind                            what sort of thing it was
-    graph                           whether it can still be differentiated
-    after.NAME                      an argument afterwards
-    gradient.NAME                   of the sum of the result, in an argument that a loss must be differentiable in
-    rng.NAME                        what a generator draws next
-    global                          whether global random state was changed
-    printed                         what was printed, where nothing came back
-    error                           what was raised
+    result, kind        what came back, see ``seeing``
+    graph               whether it can still be differentiated
+    shares              whether it shares memory with an argument
+    after.NAME          an argument afterwards
+    gradient.NAME       of the sum of the result, in an argument that a loss must be differentiable in
+    calls.NAME          how often a network was asked
+    grad.NAME           whether a network holds a gradient that it did not hold before, where none must reach it
+    rng.NAME            what a generator draws next
+    global              whether global random state was changed
+    printed             what was printed, where nothing came back
+    error               what was raised
 """
 
 import contextlib
@@ -24,20 +26,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from course_lib.questions.case import Case, Net, Outputs, Rng, Sgd, Value
+from course_lib.questions.building import Network, built_arguments
+from course_lib.questions.case import Array, Case, Outputs
+from course_lib.questions.seeing import parts_of, seen
 
-HIDDEN = 5  # width of the networks of cases
-
-
-def network(description: Net) -> nn.Module:
-    """The network that a case describes."""
-    weights = {name: torch.from_numpy(values.copy()) for name, values in description.weights.items()}
-    inputs, classes = weights["0.weight"].shape[1], weights["3.weight"].shape[0]
-    built = nn.Sequential(nn.Linear(inputs, HIDDEN), nn.BatchNorm1d(HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, classes))
-    built.load_state_dict(weights)
-    for parameter in built.parameters() if description.left_over else ():
-        parameter.grad = torch.full_like(parameter, description.left_over)
-    return built.train(description.training)
+Gradients = dict[str, list[Array | None]]
 
 
 def call(function: Callable[..., Any], case: Case, differentiable: Iterable[str] = ()) -> Outputs:
@@ -51,7 +44,8 @@ def call(function: Callable[..., Any], case: Case, differentiable: Iterable[str]
     Returns:
         What was seen; an error is one of the things that can be seen.
     """
-    arguments = _build(case, set(differentiable))
+    arguments = built_arguments(case, set(differentiable))
+    held = {name: _held(value) for name, value in arguments.items() if isinstance(value, nn.Module)}
     outputs: Outputs = {}
     before = _global_state()
     said = io.StringIO()
@@ -59,9 +53,7 @@ def call(function: Callable[..., Any], case: Case, differentiable: Iterable[str]
         with warnings.catch_warnings(), contextlib.redirect_stdout(said), contextlib.redirect_stderr(io.StringIO()):
             warnings.simplefilter("ignore")
             result = function(*arguments.values())
-            outputs |= _written("result", result)
-            outputs["kind"] = np.array(_kind(result))
-            outputs["graph"] = np.array(isinstance(result, Tensor) and result.requires_grad)
+            outputs |= seen(result) | _told_of(result, arguments)
             outputs |= _gradients(result, arguments, differentiable)
     except Exception as error:  # whatever a learner's code raises
         outputs["error"] = np.array(f"{type(error).__name__}: {error}")
@@ -70,64 +62,31 @@ def call(function: Callable[..., Any], case: Case, differentiable: Iterable[str]
     try:
         for name, value in arguments.items():
             outputs |= _afterwards(name, value)
+        outputs |= _new_gradients(arguments, {name: held[name] for name in held if name not in differentiable})
     except Exception as error:  # what became of an argument cannot be an array
         outputs["error"] = np.array(f"{type(error).__name__}: {error}")
     return outputs
 
 
-def _build(case: Case, differentiable: set[str]) -> dict[str, Any]:
-    built: dict[str, Any] = {}
-    for name, value in case.arguments.items():
-        built[name] = _one(value, built)
-        if isinstance(built[name], Tensor) and name in differentiable:
-            built[name].requires_grad_()
-    return built
+def _told_of(result: Any, arguments: dict[str, Any]) -> Outputs:
+    """Whether a result, or a part of it, has a graph, and whether it shares memory with an argument."""
+    parts = list((parts_of(result) or {"": result}).values())
+    graph = any(isinstance(part, Tensor) and part.requires_grad for part in parts)
+    theirs = [memory for value in arguments.values() if (memory := _memory(value)) is not None]
+    mine = [memory for part in parts if (memory := _memory(part)) is not None]
+    shares = any(np.may_share_memory(one, other) for one in mine for other in theirs)
+    return {"graph": np.array(graph), "shares": np.array(shares)}
 
 
-def _one(value: Value, built: dict[str, Any]) -> Any:
-    if isinstance(value, np.ndarray):
-        return torch.from_numpy(value.copy())
-    if isinstance(value, Rng):
-        return np.random.default_rng(value.seed)
-    if isinstance(value, Net):
-        return network(value)
-    if isinstance(value, Sgd):
-        return torch.optim.SGD(built[value.of].parameters(), lr=value.learning_rate, momentum=value.momentum)
-    return value
-
-
-def _written(name: str, value: Any) -> Outputs:
-    """A result as arrays; what cannot be one is left out, its kind says what it was."""
-    if isinstance(value, Tensor):
-        return {name: value.detach().cpu().numpy().copy()}
-    if isinstance(value, np.ndarray):
-        return {name: value.copy()} if value.dtype != object else {}
-    if isinstance(value, (bool, int, float, np.generic)):
-        return {name: np.array(value)}
-    if isinstance(value, (tuple, list)):
-        return {key: found for i, part in enumerate(value) for key, found in _written(f"{name}.{i}", part).items()}
-    if isinstance(value, dict):
-        return {key: found for word, part in value.items() for key, found in _written(f"{name}.{word}", part).items()}
-    return {}
-
-
-def _kind(value: Any) -> str:
-    if value is None:
-        return "None"
-    if isinstance(value, Tensor):
-        return "tensor"
-    if isinstance(value, np.ndarray):
-        return "array"
-    if isinstance(value, (bool, int, float, np.generic)):
-        return "number"
-    if isinstance(value, (tuple, list)):
-        return f"{type(value).__name__} of {len(value)}"
-    return type(value).__name__
+def _memory(value: Any) -> Array | None:
+    """A tensor or an array where it lies, as an array."""
+    with contextlib.suppress(TypeError, RuntimeError):  # what NumPy cannot look at
+        return value.detach().numpy() if isinstance(value, Tensor) else value if isinstance(value, np.ndarray) else None
 
 
 def _gradients(result: Any, arguments: dict[str, Any], differentiable: Iterable[str]) -> Outputs:
     names = list(differentiable)
-    if not names or not isinstance(result, Tensor) or not result.requires_grad:
+    if not names or not isinstance(result, Tensor) or not result.requires_grad or not result.is_floating_point():
         return {}
     result.sum().backward()
     gradients: Outputs = {}
@@ -141,6 +100,21 @@ def _gradients(result: Any, arguments: dict[str, Any], differentiable: Iterable[
     return gradients
 
 
+def _held(network: nn.Module) -> list[Array | None]:
+    """The gradients that a network's weights hold."""
+    return [None if each.grad is None else each.grad.numpy().copy() for each in network.parameters()]
+
+
+def _new_gradients(arguments: dict[str, Any], held: Gradients) -> Outputs:
+    """Whether networks hold gradients, other than 0, that they did not hold before."""
+    found: Outputs = {}
+    for name, before in held.items():
+        pairs = zip(before, _held(arguments[name]), strict=False)
+        new = (now is not None and np.any((now != 0) & (now != (0 if old is None else old))) for old, now in pairs)
+        found[f"grad.{name}"] = np.array(any(new))
+    return found
+
+
 def _afterwards(name: str, value: Any) -> Outputs:
     if isinstance(value, Tensor):
         return {f"after.{name}": value.detach().cpu().numpy().copy()}
@@ -148,7 +122,8 @@ def _afterwards(name: str, value: Any) -> Outputs:
         return {f"rng.{name}": value.integers(0, 2**62, size=4)}
     if isinstance(value, nn.Module):
         state = {f"after.{name}.{key}": part.cpu().numpy().copy() for key, part in value.state_dict().items()}
-        return state | {f"after.{name}.training": np.array(value.training)}
+        asked = {f"calls.{name}": np.array(value.calls)} if isinstance(value, Network) else {}
+        return state | asked | {f"after.{name}.training": np.array(value.training)}
     return {}
 
 

@@ -51,6 +51,7 @@ class Question:
         hints: From the first push to nearly the answer.
         differentiable: Arguments in which the result must be differentiable.
         tolerance: Relative and absolute, of float64 results; float32 gets at least 1e-4 and 1e-5.
+        counts: Outputs that count something, such as ``result.0``: they may be floats.
         random: Whether an answer is drawn, so that the invariants alone judge its values.
     """
 
@@ -66,4 +67,5 @@ class Question:
     invariants: Mapping[str, Holds] = field(default_factory=dict)
     differentiable: tuple[str, ...] = ()
     tolerance: tuple[float, float] = (1e-6, 1e-9)
+    counts: tuple[str, ...] = ()
     random: bool = False

@@ -3,7 +3,7 @@
 import numpy as np
 
 from course_lib.questions import draws
-from course_lib.questions.calling import HIDDEN
+from course_lib.questions.building import HIDDEN
 from course_lib.questions.case import Array, Net, Value
 
 FEATURES = 4
