@@ -1,19 +1,61 @@
-"""What the pages in docs/ point to is there."""
+"""What the pages in docs/, the README, lessons and exercises point to is there: files, and headings in them."""
 
+import json
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+NOTEBOOKS = sorted(path for room in ("notebooks", "exercises", "solutions") for path in (ROOT / room).rglob("*.ipynb"))
+LINK = re.compile(r"""\]\(\s*([^)\s]+)[^)]*\)|(?:href|src)=["']([^"']+)["']""")
 TESTS = "".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_every_file_that_a_page_links_to_is_there(page):
-    for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text()):
-        assert (page.parent / target).exists(), target
+def prose(page):
+    """The text of a page, or of a notebook's cells, without blocks of code."""
+    text = page.read_text()
+    if page.suffix == ".ipynb":
+        cells = [cell for cell in json.loads(text)["cells"] if cell["cell_type"] == "markdown"]
+        text = "\n\n".join("".join(cell["source"]) for cell in cells)
+    return re.sub(r"^ *```.*?^ *```", "", text, flags=re.MULTILINE | re.DOTALL)
+
+
+def anchors(page):
+    """What headings are called in links, as GitHub does: lower case, no punctuation, hyphens, a number if again."""
+    headings = re.findall(r"^#{1,6} +(.+?)[ #]*$", prose(page), flags=re.MULTILINE)
+    names = [re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings]
+    before = Counter()
+    for place, name in enumerate(names):
+        before[name] += 1
+        names[place] = name if before[name] == 1 else f"{name}-{before[name] - 1}"
+    return names
+
+
+def links(page):
+    """Targets outside the web, each as a file and an anchor, which may be empty."""
+    found = [link or html for link, html in LINK.findall(prose(page))]
+    return [target.partition("#")[::2] for target in found if not re.match(r"https?:|mailto:|data:", target)]
+
+
+def test_a_heading_is_called_in_links_as_github_calls_it(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text(
+        "# C2: Confusion, not `structure`\n\n```sh\n# no heading\n```\n## Self-distillation\n## Self-distillation\n"
+    )
+    assert anchors(page) == ["c2-confusion-not-structure", "self-distillation", "self-distillation-1"]
+    page.write_text("[one](a.md#b) and ![two](c.png \"title\") and <a href='#d'>three</a>, [not](https://four.org#e)")
+    assert links(page) == [("a.md", "b"), ("c.png", ""), ("", "d")]
+
+
+@pytest.mark.parametrize("page", [*PAGES, *NOTEBOOKS], ids=lambda page: page.name)
+def test_every_file_and_every_heading_that_a_page_links_to_is_there(page):
+    for file, anchor in links(page):
+        target = page.parent / file if file else page
+        assert target.exists(), file
+        assert not anchor or anchor in anchors(target), f"{file}#{anchor}"
 
 
 def test_every_test_that_a_page_names_is_there():
