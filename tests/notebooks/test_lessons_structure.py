@@ -1,5 +1,6 @@
 """Every lesson has the parts that a learner relies on, and holds nothing that a machine left in it."""
 
+import ast
 import json
 import re
 from collections import Counter
@@ -14,7 +15,6 @@ ID = re.compile(r"[a-z0-9_-]{3,64}")
 LINES_AT_MOST = 16  # of code in a cell: about 15
 HOSTED = "hosted"  # the cell that installs the library on hosted notebooks
 IMAGE = re.compile(r"!\[(?P<alt>[^\]]*)\]\((?P<target>[^)\s]+)[^)]*\)")
-LINK = re.compile(r"(?<!!)\[[^\]]+\]\((?!https?://)(?P<target>[^)\s]+)\)")
 EXERCISE = re.compile(r"course start (ps[1-5]\w*)")
 
 
@@ -26,15 +26,18 @@ def source(cell: dict) -> str:
     return "".join(cell["source"])
 
 
+def explorers(node: ast.AST) -> list[ast.Name | ast.Attribute]:
+    """Where code names an explorer, imports aside."""
+    named = [each for each in ast.walk(node) if isinstance(each, ast.Name | ast.Attribute)]
+    return [each for each in named if name_of(each).endswith("Explorer")]
+
+
+def name_of(node: ast.Name | ast.Attribute) -> str:
+    return node.id if isinstance(node, ast.Name) else node.attr
+
+
 def prose(lesson: Path) -> str:
     return "\n\n".join(source(cell) for cell in cells(lesson, "markdown"))
-
-
-def anchors(page: Path) -> set[str]:
-    """What a heading is called in a link, as GitHub makes it: lower case, no punctuation, hyphens for spaces."""
-    text = prose(page) if page.suffix == ".ipynb" else page.read_text()
-    headings = re.findall(r"^#+ (.+)$", text, flags=re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def test_the_course_begins_with_lessons_zero_to_three():
@@ -60,10 +63,14 @@ class TestLesson:
         statements = re.sub(r"\([^)]*\)", "", source(first)).splitlines()
         assert all(re.match(r"(import|from) \w|#|$", line) for line in statements)
 
-    def test_the_reader_commits_to_a_guess_before_anything_moves(self, lesson):
-        code = [source(cell) for cell in cells(lesson, "code")]
-        guess = next(place for place, text in enumerate(code) if "PredictThenRun(" in text)
-        assert not [text for text in code[:guess] if re.search(r"Explorer\(", text)]
+    def test_an_explorer_opens_only_after_its_guess(self, lesson):
+        for cell in cells(lesson, "code"):
+            code = ast.parse(source(cell))
+            calls = [node for node in ast.walk(code) if isinstance(node, ast.Call)]
+            guesses = [call for call in calls if ast.unparse(call.func) == "PredictThenRun"]
+            revealed = [keyword for call in guesses for keyword in call.keywords if keyword.arg == "reveal"]
+            opened = [explorer for keyword in revealed for explorer in explorers(keyword)]
+            assert [each for each in explorers(code) if each not in opened] == [], cell["id"]
 
     def test_code_that_holds_an_answer_is_folded(self, lesson):
         telling = [
@@ -126,12 +133,6 @@ class TestLesson:
     def test_a_widget_has_its_picture_where_no_widget_runs(self, lesson):
         together = json.loads(lesson.read_text())["cells"]
         for cell, following in pairwise(together):
-            for name in re.findall(r"\b(\w+)Explorer\(", source(cell)) if cell["cell_type"] == "code" else ():
-                assert f"figures/{name.lower()}_explorer.png" in source(following), (cell["id"], name)
-
-    def test_links_to_files_of_the_course_lead_somewhere(self, lesson):
-        for link in LINK.finditer(prose(lesson)):
-            file, _, anchor = link["target"].partition("#")
-            page = (lesson.parent / file) if file else lesson
-            assert page.exists(), link["target"]
-            assert not anchor or anchor in anchors(page), link["target"]
+            for explorer in explorers(ast.parse(source(cell))) if cell["cell_type"] == "code" else ():
+                name = name_of(explorer).removesuffix("Explorer").lower()
+                assert f"figures/{name}_explorer.png" in source(following), (cell["id"], name)
