@@ -25,11 +25,11 @@ from course_lib.grading import library_answers, wire
 from course_lib.grading.limits import Limits, limit_computing
 from course_lib.questions.calling import call
 from course_lib.questions.case import Case, Outputs
+from course_lib.questions.raised import told
 
 Say = Callable[[bytes, bytes], None]
 FOREIGN = re.compile(r"%%(?!time|timeit|capture|prun)\w+")  # cells that are not Python at all
 MAGIC = re.compile(r"^(\s*)(?:[%!].*|[\w.]*\?{1,2}\s*)$", re.M)
-SHORT = 500  # characters of an error
 
 
 class Learner:
@@ -145,14 +145,6 @@ def without_magics(source: str) -> str:
     return source
 
 
-def told(error: BaseException) -> str:
-    """An exception as a learner reads it, whatever its own text does."""
-    try:
-        return f"{type(error).__name__}: {error}"[:SHORT]
-    except BaseException:
-        return "an exception whose text cannot be read"
-
-
 def write(target: int, content: bytes) -> None:
     """Write everything."""
     left = memoryview(content)
@@ -172,7 +164,7 @@ def same_draws() -> None:
 def _seen(function: Callable[..., Any], case: Case, differentiable: Sequence[str]) -> Outputs:
     try:
         return call(function, case, differentiable)
-    except BaseException as error:  # sys.exit in an answer costs the case
+    except BaseException as error:  # a KeyboardInterrupt of its own costs the case
         return {"error": np.array(told(error))}
 
 

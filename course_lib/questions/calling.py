@@ -16,9 +16,7 @@ This is the only part that runs beside the learner. It knows no reference and no
 """
 
 import contextlib
-import io
 import random
-import warnings
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -26,8 +24,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from course_lib.questions.building import Network, built_arguments
+from course_lib.questions.building import built_arguments
 from course_lib.questions.case import Array, Case, Outputs
+from course_lib.questions.quiet import quiet
+from course_lib.questions.raised import told_of_call
 from course_lib.questions.seeing import parts_of, seen
 
 Gradients = dict[str, list[Array | None]]
@@ -46,26 +46,28 @@ def call(function: Callable[..., Any], case: Case, differentiable: Iterable[str]
     """
     arguments = built_arguments(case, set(differentiable))
     held = {name: _held(value) for name, value in arguments.items() if isinstance(value, nn.Module)}
-    outputs: Outputs = {}
     before = _global_state()
-    said = io.StringIO()
+    with quiet() as said:
+        outputs = _tried(function, lambda: _called(function, arguments, differentiable))
+        outputs["global"] = np.array(before != _global_state())
+        apart = {name: gradients for name, gradients in held.items() if name not in differentiable}
+        outputs = _tried(function, lambda: _afterwards(arguments) | _new_gradients(arguments, apart)) | outputs
+    return outputs | {"printed": np.array(said.getvalue()[:200])}
+
+
+def _tried(function: Callable[..., Any], look: Callable[[], Outputs]) -> Outputs:
+    """What can be seen, or what was raised, whatever that is; the learner alone interrupts."""
     try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(said), contextlib.redirect_stderr(io.StringIO()):
-            warnings.simplefilter("ignore")
-            result = function(*arguments.values())
-            outputs |= seen(result) | _told_of(result, arguments)
-            outputs |= _gradients(result, arguments, differentiable)
-    except Exception as error:  # whatever a learner's code raises
-        outputs["error"] = np.array(f"{type(error).__name__}: {error}")
-    outputs["global"] = np.array(before != _global_state())
-    outputs["printed"] = np.array(said.getvalue()[:200])
-    try:
-        for name, value in arguments.items():
-            outputs |= _afterwards(name, value)
-        outputs |= _new_gradients(arguments, {name: held[name] for name in held if name not in differentiable})
-    except Exception as error:  # what became of an argument cannot be an array
-        outputs["error"] = np.array(f"{type(error).__name__}: {error}")
-    return outputs
+        return look()
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # sys.exit is an answer like any other
+        return {"error": np.array(told_of_call(error, function))}
+
+
+def _called(function: Callable[..., Any], arguments: dict[str, Any], differentiable: Iterable[str]) -> Outputs:
+    result = function(*arguments.values())
+    return seen(result) | _told_of(result, arguments) | _gradients(result, arguments, differentiable)
 
 
 def _told_of(result: Any, arguments: dict[str, Any]) -> Outputs:
@@ -115,19 +117,22 @@ def _new_gradients(arguments: dict[str, Any], held: Gradients) -> Outputs:
     return found
 
 
-def _afterwards(name: str, value: Any) -> Outputs:
-    if isinstance(value, Tensor):
-        return {f"after.{name}": value.detach().cpu().numpy().copy()}
-    if isinstance(value, np.random.Generator):
-        return {f"rng.{name}": value.integers(0, 2**62, size=4)}
-    if isinstance(value, nn.Module):
-        state = {f"after.{name}.{key}": part.cpu().numpy().copy() for key, part in value.state_dict().items()}
-        asked = {f"calls.{name}": np.array(value.calls)} if isinstance(value, Network) else {}
-        return state | asked | {f"after.{name}.training": np.array(value.training)}
-    return {}
+def _afterwards(arguments: dict[str, Any]) -> Outputs:
+    """What became of the arguments."""
+    found: Outputs = {}
+    for name, value in arguments.items():
+        if isinstance(value, Tensor):
+            found[f"after.{name}"] = value.detach().cpu().numpy().copy()
+        if isinstance(value, np.random.Generator):
+            found[f"rng.{name}"] = value.integers(0, 2**62, size=4)
+        if isinstance(value, nn.Module):
+            found |= {f"after.{name}.{key}": part.cpu().numpy().copy() for key, part in value.state_dict().items()}
+            found |= {f"after.{name}.training": np.array(value.training), f"calls.{name}": np.array(value.calls)}
+    return found
 
 
 def _global_state() -> tuple[Any, ...]:
     """The state of every global generator, so that it can be compared."""
-    numpy_state: Any = np.random.get_state()  # noqa: NPY002
-    return random.getstate(), numpy_state[1].tobytes(), numpy_state[2], torch.get_rng_state().numpy().tobytes()
+    numpy_state: Any = np.random.get_state(legacy=False)  # noqa: NPY002
+    values = [value.tobytes() if isinstance(value, np.ndarray) else value for value in numpy_state["state"].values()]
+    return random.getstate(), numpy_state["bit_generator"], values, torch.get_rng_state().numpy().tobytes()

@@ -24,9 +24,11 @@ class Verdict:
 
     Attributes:
         judgement: What was found.
+        solution: Where a solution is, told once all hints are taken.
     """
 
     judgement: Judgement
+    solution: str = ""
 
     def __repr__(self) -> str:
         return str(self.judgement.points)
@@ -39,19 +41,26 @@ class Verdict:
         """``passed``, ``not yet`` for an answer that was not begun, or ``wrong``."""
         if self.judgement.passed:
             return "passed"
-        return "not yet" if "NotImplementedError" in self.judgement.faults[0].sentence else "wrong"
+        begun = self.judgement.points or any(fault.kind != "stub" for fault in self.judgement.faults)
+        return "wrong" if begun else "not yet"
 
     def lines(self) -> Iterator[str]:
         """The card as plain text."""
         question, judgement = self.judgement.question, self.judgement
         yield f"{question.name}: {self.status}, {judgement.points} of {question.points} points"
-        if self.status == "not yet":
-            yield f"About {question.minutes} minutes. hint({question.name!r}) helps."
         if self.status == "passed":
             yield "All cases pass. Grading uses fresh ones of the same kinds."
-        if self.status != "wrong":
             return
-        fault = judgement.faults[0]
+        if self.status == "not yet":
+            help_ = "" if self.solution else f" hint({question.name!r}) helps."
+            yield f"About {question.minutes} minutes.{help_}"
+        else:
+            yield from self._what_is_wrong()
+        if self.solution:
+            yield self.solution
+
+    def _what_is_wrong(self) -> Iterator[str]:
+        judgement, fault = self.judgement, self.judgement.faults[0]
         yield fault.sentence
         if fault.case.why:
             yield f"In a case with {fault.case.why}:"

@@ -21,7 +21,7 @@ class Fault:
 
     Attributes:
         case: The case.
-        kind: A word: ``error``, ``none``, ``kind``, ``shape``, ``dtype``, ``nan``, ``value``, ``gradient``,
+        kind: A word: ``stub``, ``error``, ``none``, ``kind``, ``shape``, ``dtype``, ``nan``, ``value``, ``gradient``,
             ``changed``, ``global`` or ``invariant``.
         sentence: What the learner reads.
         yours: What came back, where showing it helps.

@@ -4,16 +4,19 @@ The judge sees cases and arrays only. It compares with the reference, then with 
 the mistakes that are known. Cases come in groups; a group with one wrong case is lost, and points are whole numbers.
 """
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import starmap
 
 import numpy as np
 
 from course_lib.questions.calling import call
 from course_lib.questions.case import Case, Outputs
 from course_lib.questions.comparing import Fault, difference, same_case
-from course_lib.questions.question import GROUPS, Function, Question
+from course_lib.questions.question import GROUPS, Function, Mistake, Question
+from course_lib.questions.raised import UNTOUCHED, meant
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,7 @@ class Judge:
         """Draw the cases; what the reference and the mistakes do with them is found when it is needed."""
         self.question = question
         self.cases = tuple(question.cases(np.random.default_rng(seed)))
+        self._wrong: dict[tuple[str, int], Outputs] = {}
 
     @cached_property
     def expected(self) -> tuple[Outputs, ...]:
@@ -59,39 +63,57 @@ class Judge:
         question = self.question
         return tuple(call(question.reference, case, question.differentiable) for case in self.cases)
 
-    @cached_property
+    @property
     def wrong(self) -> dict[str, tuple[Outputs, ...]]:
         """What each known mistake does in each case."""
-        question = self.question
-        return {
-            mistake.name: tuple(call(mistake.wrong, case, question.differentiable) for case in self.cases)
-            for mistake in question.mistakes
-        }
+        numbers = range(len(self.cases))
+        return {each.name: tuple(self._mistaken(each, number) for number in numbers) for each in self.question.mistakes}
 
     def judge(self, outputs: Sequence[Outputs]) -> Judgement:
         """What the outputs of an answer, one for each case, are worth."""
-        faults = [fault for number, found in enumerate(outputs) if (fault := self._fault(number, found))]
+        with warnings.catch_warnings(), np.errstate(all="ignore"):  # of invariants, of whatever came back
+            warnings.simplefilter("ignore")
+            faults = [fault for number, found in enumerate(outputs) if (fault := self._fault(number, found))]
+            mistakes = tuple(self._named(outputs)) if faults else ()  # what a right answer need not wait for
         groups = {group: True for group in GROUPS if any(case.group == group for case in self.cases)}
         for fault in faults:
             groups[fault.case.group] = False
         points = self.question.points * sum(groups.values()) // len(groups)
         faults.sort(key=lambda fault: (fault.kind == "invariant", _size(fault.case)))
-        known = self.wrong.items() if faults else ()  # what a right answer need not wait for
-        mistakes = tuple(name for name, theirs in known if self.same(outputs, theirs))
         return Judgement(self.question, points, tuple(faults), mistakes, groups)
 
     def same(self, outputs: Sequence[Outputs], theirs: Sequence[Outputs]) -> bool:
         """Whether two answers cannot be told apart by any case, nor by what every right answer does."""
-        return all(
-            same_case(self.question, mine, other) and list(self._broken(case, mine)) == list(self._broken(case, other))
-            for case, mine, other in zip(self.cases, outputs, theirs, strict=True)
-        )
+        return all(starmap(self._alike, zip(self.cases, outputs, theirs, strict=True)))
+
+    def notices(self, function: Function) -> bool:
+        """Whether an answer is wrong in any case, which is found sooner than what it is worth."""
+        called = (call(function, case, self.question.differentiable) for case in self.cases)
+        return any(self._fault(number, found) for number, found in enumerate(called))
+
+    def _named(self, outputs: Sequence[Outputs]) -> Iterator[str]:
+        """The mistakes that do the same in every case; each is called only up to the first difference."""
+        for mistake in self.question.mistakes:
+            pairs = enumerate(zip(self.cases, outputs, strict=True))
+            if all(self._alike(case, found, self._mistaken(mistake, number)) for number, (case, found) in pairs):
+                yield mistake.name
+
+    def _mistaken(self, mistake: Mistake, number: int) -> Outputs:
+        """What a known mistake does in a case."""
+        if (mistake.name, number) not in self._wrong:
+            called = call(mistake.wrong, self.cases[number], self.question.differentiable)
+            self._wrong[mistake.name, number] = called
+        return self._wrong[mistake.name, number]
+
+    def _alike(self, case: Case, mine: Outputs, other: Outputs) -> bool:
+        alike = same_case(self.question, mine, other)
+        return alike and list(self._broken(case, mine)) == list(self._broken(case, other))
 
     def _fault(self, number: int, found: Outputs) -> Fault | None:
         """The first thing that is wrong in a case."""
         case = self.cases[number]
         if "error" in found:
-            return Fault(case, "error", f"Your function raises {found['error']}.")
+            return _raised(case, str(found["error"]))
         if str(found["kind"]) == "None":
             printed = " It prints something; a caller needs the value back." if str(found["printed"]) else ""
             return Fault(case, "none", f"Your function returns nothing: end it with return.{printed}")
@@ -117,6 +139,13 @@ def judge(question: Question, function: Function, seed: int) -> Judgement:
     """Call a function on the cases of a seed, here, and judge it; for self-checks and for testing graders."""
     judge = Judge(question, seed)
     return judge.judge([call(function, case, question.differentiable) for case in judge.cases])
+
+
+def _raised(case: Case, text: str) -> Fault:
+    """What an exception tells."""
+    if text == UNTOUCHED:
+        return Fault(case, "stub", "The answer is not written yet: its line raises NotImplementedError.")
+    return Fault(case, "error", f"Your function raises {text.rstrip('.')}. {meant(text)}".rstrip())
 
 
 def _size(case: Case) -> int:

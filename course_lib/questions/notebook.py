@@ -7,7 +7,7 @@ from course_lib.questions import PUBLISHED_SEED, find
 from course_lib.questions.calling import call
 from course_lib.questions.card import Verdict
 from course_lib.questions.judging import Judge
-from course_lib.questions.question import Function
+from course_lib.questions.question import Function, Question
 
 _asked: Counter[str] = Counter()
 
@@ -31,8 +31,9 @@ def check(name: str, function: Function) -> Verdict:
         CourseError: If there is no such question.
     """
     judge = _judge(name)
-    differentiable = judge.question.differentiable
-    return Verdict(judge.judge([call(function, case, differentiable) for case in judge.cases]))
+    question = judge.question
+    found = judge.judge([call(function, case, question.differentiable) for case in judge.cases])
+    return Verdict(found, solution=_solution(question) if _asked[name] >= len(question.hints) else "")
 
 
 def hint(name: str) -> str:
@@ -46,4 +47,10 @@ def hint(name: str) -> str:
     _asked[name] += 1
     if number < len(question.hints):
         return f"Hint {number + 1} of {len(question.hints)}: {question.hints[number]}"
-    return f"There are no more hints. The solution is in solutions/{question.assignment}/{question.assignment}.ipynb"
+    return f"There are no more hints. {_solution(question)}"
+
+
+def _solution(question: Question) -> str:
+    """Where a solution is, from wherever in the course folder a learner works."""
+    place = f"solutions/{question.assignment}/{question.assignment}.ipynb"
+    return f"A solution is in the course folder: in JupyterLab, File > Open from Path... opens {place}"

@@ -1,15 +1,19 @@
 """What a learner is told: each kind of wrong answer, in the words that help."""
 
+from collections import Counter
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
 from course_lib import losses
-from course_lib.questions import find
+from course_lib.questions import find, notebook
 from course_lib.questions.card import Verdict
 from course_lib.questions.judging import judge
 from course_lib.questions.notebook import check, hint
 
+ROOT = Path(__file__).parent.parent.parent
 LOSS, SOFTMAX = find("distillation_loss"), find("softmax_with_temperature")
 
 
@@ -126,18 +130,71 @@ def test_a_card_escapes_what_a_learner_made():
     assert "<script>" not in card and "&lt;script&gt;" in card
 
 
-def test_an_answer_that_was_not_begun_is_calm():
-    def stub(logits, temperature):
-        raise NotImplementedError
+def stub(*arguments):
+    raise NotImplementedError
 
+
+def test_an_answer_that_was_not_begun_is_calm():
     verdict = check("softmax_with_temperature", stub)
     assert verdict.status == "not yet" and "hint('softmax_with_temperature')" in str(verdict)
 
 
-def test_hints_go_one_further_each_time_and_end_with_the_solution():
+@pytest.mark.parametrize(
+    "integers",
+    [
+        lambda logits, temperature: torch.nn.functional.softmax(logits.long(), 1),
+        lambda logits, temperature: logits.long().log_softmax(1),
+        lambda logits, temperature: logits / logits.long().mean(),
+        lambda logits, temperature: logits.long().div_(temperature),
+    ],
+)
+def test_torch_refusing_integers_is_an_error_and_the_dtype_is_named(integers):
+    verdict = check("softmax_with_temperature", integers)
+    assert verdict.status == "wrong" and verdict.judgement.faults[0].kind == "error"
+    assert "An integer dtype is where a float is needed" in str(verdict)
+
+
+@pytest.mark.parametrize(
+    ("mixed_up", "words"),
+    [
+        (lambda logits, temperature: logits[logits[:, 0]], "A float is where an integer dtype is needed"),
+        (lambda logits, temperature: logits @ logits.float().T, "Two dtypes meet"),
+    ],
+)
+def test_other_dtypes_that_do_not_fit_are_named_too(mixed_up, words):
+    assert words in str(check("softmax_with_temperature", mixed_up))
+
+
+def test_an_answer_that_calls_another_one_that_was_not_begun_is_begun_itself():
+    verdict = check("softmax_with_temperature", lambda logits, temperature: stub(logits) + 1)
+    assert verdict.status == "wrong" and "stub is not written yet" in str(verdict)
+
+
+def test_an_answer_that_is_written_for_some_cases_is_begun():
+    def calm_alone(logits, temperature):
+        return softmax(logits, temperature) if logits.abs().max() < 50 else stub()
+
+    assert check("softmax_with_temperature", calm_alone).status == "wrong"
+
+
+def test_hints_go_one_further_each_time_and_end_with_the_solution(monkeypatch):
+    monkeypatch.setattr(notebook, "_asked", Counter())
     said = [hint("entropy") for _ in range(4)]
     assert [text.split(":")[0] for text in said[:3]] == ["Hint 1 of 3", "Hint 2 of 3", "Hint 3 of 3"]
     assert "solutions/ps1_dark_knowledge" in said[3]
+
+
+def test_the_card_names_the_solution_after_the_last_hint_and_not_before(monkeypatch):
+    monkeypatch.setattr(notebook, "_asked", Counter())
+    place = "solutions/ps1_dark_knowledge/ps1_dark_knowledge.ipynb"
+    assert (ROOT / place).is_file()
+    for _ in find("entropy").hints:
+        assert place not in str(check("entropy", stub)) + str(check("entropy", lambda probs: probs))
+        hint("entropy")
+    for answer in (stub, lambda probs: probs):
+        assert f"Open from Path... opens {place}" in str(check("entropy", answer))
+    assert place not in str(check("entropy", find("entropy").reference))
+    assert place not in str(check("softmax_with_temperature", stub))
 
 
 def test_text_and_complex_numbers_are_no_floats():
