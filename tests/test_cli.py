@@ -313,5 +313,22 @@ def test_progress_lists_the_points_that_were_last_saved(command, tmp_path, monke
     check["outputs"] = [{"output_type": "execute_result", "data": {"text/plain": ["5"]}, "metadata": {}}]
     copy.write_text(json.dumps(notebook))
     assert "5 of 40 points, 6 to be checked" in command("progress")[1]
-    copy.write_text("{")
-    assert "save it in JupyterLab again" in mistake(command("progress"))
+    figure = {"output_type": "display_data", "data": {"text/plain": ["<Figure>"]}, "metadata": {}}
+    shown = {"output_type": "stream", "name": "stdout", "text": ["done"]}
+    check["outputs"] += [figure, shown]
+    copy.write_text(json.dumps(notebook))
+    assert "5 of 40 points, 6 to be checked" in command("progress")[1]
+    check["outputs"][0]["data"] = {"text/plain": ["'five'"]}
+    copy.write_text(json.dumps(notebook))
+    assert "0 of 40 points, 7 to be checked" in command("progress")[1]
+
+
+def test_a_copy_that_cannot_be_read_is_told_and_the_others_are_still_listed(command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("ps1", "ps2", "ps3"):
+        command("start", name)
+    (tmp_path / "work" / "ps1_dark_knowledge" / "ps1_dark_knowledge.ipynb").write_text("{")
+    (tmp_path / "work" / "ps2_mixup" / "ps2_mixup.ipynb").write_bytes(b"\xff")
+    code, printed, _ = command("progress")
+    assert code == 0 and printed.count("save it in JupyterLab again") == 2
+    assert "0 of 40 points, 9 to be checked" in printed

@@ -1,7 +1,7 @@
 """learn: ``course lab``, ``course start`` and ``course progress``."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -64,26 +64,36 @@ def progress(work: Annotated[Path, typer.Option(help="Where your copies are.")] 
     if not copies:
         raise CourseError(f"there are no notebooks in {work}: begin with  course start ps1")
     for path in copies:
-        earned, possible, waiting = _points(path)
+        try:
+            earned, possible, waiting = _points(path)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            print(f"{path.stem:26}cannot be read ({type(error).__name__}): save it in JupyterLab again, or start anew")
+            continue
         print(f"{path.stem:26}{earned:3g} of {possible:g} points" + (f", {waiting} to be checked" if waiting else ""))
     print("These are the points of the last save; course check NOTEBOOK runs one again from its start.")
 
 
 def _points(path: Path) -> tuple[float, float, int]:
-    """Points that check cells show, points that there are, and check cells without an output."""
+    """Points that check cells show, points that there are, and check cells without a verdict."""
     import json
 
-    try:
-        cells = json.loads(path.read_text())["cells"]
-        earned, possible, waiting = 0.0, 0.0, 0
-        for cell in cells:
-            grading = cell["metadata"].get("nbgrader", {})
-            if not grading.get("grade"):
-                continue
-            possible += grading["points"]
-            shown = [output["data"]["text/plain"] for output in cell.get("outputs", []) if "data" in output]
-            earned += float("".join(shown[-1])) if shown else 0.0
-            waiting += not shown and cell["cell_type"] == "code"
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CourseError(f"cannot read {path} ({error!r}): save it in JupyterLab again, or start anew") from error
+    earned, possible, waiting = 0.0, 0.0, 0
+    for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+        grading = cell["metadata"].get("nbgrader", {})
+        if not grading.get("grade"):
+            continue
+        possible += grading["points"]
+        verdict = _verdict(cell.get("outputs", []), grading["points"])
+        earned += verdict or 0.0
+        waiting += verdict is None and cell["cell_type"] == "code"
     return earned, possible, waiting
+
+
+def _verdict(outputs: list[dict[str, Any]], points: float) -> float | None:
+    """What the last result of a check cell says, whatever was displayed beside it; none if that is no verdict."""
+    results = [output["data"] for output in outputs if output["output_type"] == "execute_result"]
+    try:
+        earned = float("".join(results[-1]["text/plain"]))
+    except (IndexError, KeyError, TypeError, ValueError):
+        return None
+    return earned if 0 <= earned <= points else None
