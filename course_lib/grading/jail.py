@@ -21,7 +21,7 @@ from course_lib.grading.limits import Limits
 
 LIBRARY = Path(__file__).parent.parent
 SHOWN = {  # of the folders that know answers, what a worker needs
-    "questions": ("__init__", "calling", "case", "question"),
+    "questions": ("__init__", "building", "calling", "case", "question", "seeing"),
     "grading": (
         "__init__",
         "keeper",
