@@ -21,7 +21,7 @@ from course_lib.grading.limits import Limits
 
 LIBRARY = Path(__file__).parent.parent
 SHOWN = {  # of the folders that know answers, what a worker needs
-    "questions": ("__init__", "building", "calling", "case", "question", "seeing"),
+    "questions": ("__init__", "building", "calling", "case", "question", "quiet", "raised", "seeing"),
     "grading": (
         "__init__",
         "keeper",
