@@ -8,12 +8,21 @@ import subprocess
 import sys
 import time
 import urllib.request
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent.parent
 TOKEN = "only-for-tests"
+ASK_KERNEL = """async ([code, expression]) => {
+    const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+    const asked = {code, silent: true, store_history: false, user_expressions: {expression}};
+    const {content} = await kernel.requestExecute(asked).done;
+    return content.user_expressions.expression.data['text/plain'];
+}"""
+LOUD = ("error", "warning")  # of the console's messages; JupyterLab itself is silent, so nothing is excused
+NO_COMM = "No such comm"  # JupyterLab asks for widgets before the kernel has imported what makes them
 SETTINGS = {
     "@jupyterlab/notebook-extension/tracker.jupyterlab-settings": {"windowingMode": "none"},
     "@jupyterlab/apputils-extension/notification.jupyterlab-settings": {"fetchNews": "false", "checkForUpdates": False},
@@ -74,14 +83,38 @@ def _ask(address, method="GET"):
         return answer.read()
 
 
+def _complaint(frame):
+    """What the kernel complains of in a message of JupyterLab's: an error or a warning, of a callback too."""
+    if not isinstance(frame, bytes):
+        return None
+    offsets = [int.from_bytes(frame[at : at + 8], "little") for at in range(8, 8 * frame[0] + 8, 8)]
+    parts = [frame[start:end] for start, end in pairwise(offsets)]
+    if parts[0] != b"iopub" or not (b'"error"' in parts[1] or b'"stream"' in parts[1]):
+        return None
+    content = json.loads(parts[4])
+    if "ename" in content:
+        return f"{content['ename']}: {content['evalue']}"
+    return content["text"] if content["name"] == "stderr" and not content["text"].startswith(NO_COMM) else None
+
+
 class Notebook:
-    """A notebook that is open in the browser."""
+    """A notebook that is open in the browser.
+
+    Attributes:
+        page: Playwright's page.
+        said: Errors and warnings on the browser's console.
+        complaints: Errors and warnings of the kernel, also those of callbacks, which no cell shows.
+    """
 
     def __init__(self, page):
-        self.page = page
-        self.said = []  # on the console, errors only
-        page.on("console", lambda message: self.said.append(message.text) if message.type == "error" else None)
+        self.page, self.said, self.complaints = page, [], []
+        page.on("console", lambda message: self.said.append(message.text) if message.type in LOUD else None)
         page.on("pageerror", lambda error: self.said.append(str(error)))
+        page.on("websocket", lambda socket: socket.on("framereceived", self._listen))
+
+    def _listen(self, frame):
+        if complaint := _complaint(frame):
+            self.complaints.append(complaint)
 
     def open(self, address, name):
         self.page.goto(f"{address}/lab/tree/{name}?token={TOKEN}&reset")
@@ -90,6 +123,16 @@ class Notebook:
 
     def command(self, name):
         self.page.evaluate("name => window.jupyterapp.commands.execute(name)", name)
+
+    def ask_kernel(self, expression, code=""):
+        """Run code in the notebook's kernel, past all cells; gives the repr of an expression."""
+        return self.page.evaluate(ASK_KERNEL, [code, expression])
+
+    def theme(self, name):
+        """Change JupyterLab's theme; it stays for later notebooks."""
+        self.page.evaluate("theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", name)
+        self.page.wait_for_function("name => document.body.dataset.jpThemeName === name", arg=name)
+        self.page.wait_for_timeout(500)  # colours fade
 
     def run_all(self, timeout_seconds=120):
         self.command("notebook:run-all-cells")
@@ -120,9 +163,23 @@ class Notebook:
         self.wait_until_idle()
 
 
+@pytest.fixture(scope="session")
+def artefacts(tmp_path_factory):
+    """The folder of screenshots that ``COURSE_ARTEFACTS`` names."""
+    folder = Path(os.environ.get("COURSE_ARTEFACTS") or tmp_path_factory.mktemp("artefacts"))
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def contrast():
+    """A script for the browser: how many words of widgets it read, and which of them are faint."""
+    return (Path(__file__).parent / "contrast.js").read_text()
+
+
 @pytest.fixture
-def notebook(browser, lab, request):
-    """Opens a notebook of the repository in JupyterLab; a screenshot of a failed test stays in the artefact folder."""
+def notebook(browser, lab, artefacts, request):
+    """Opens a notebook of the repository in JupyterLab; a screenshot of how it ended stays in the artefact folder."""
     address, folder = lab
     context = browser.new_context(viewport={"width": 1280, "height": 900})
 
@@ -136,8 +193,6 @@ def notebook(browser, lab, request):
         return found
 
     yield opened
-    artefacts = Path(os.environ.get("COURSE_ARTEFACTS", folder / "artefacts"))
-    artefacts.mkdir(parents=True, exist_ok=True)
     for number, page in enumerate(context.pages):
         page.screenshot(path=artefacts / f"{request.node.name}-{number}.png")
         whole = page.evaluate("() => document.querySelector('.jp-WindowedPanel-inner')?.scrollHeight ?? 0")
