@@ -31,6 +31,7 @@ SHOWN = {  # of the folders that know answers, what a worker needs
         "pipes",
         "processes",
         "syscalls",
+        "watch",
         "wire",
         "worker",
     ),
@@ -98,7 +99,7 @@ def command(inside: Sequence[str], limits: Limits) -> list[str]:
         *("--hostname", "jail", "--new-session", "--die-with-parent", "--as-pid-1"),
         *_laid_out(visible),
         *_hidden(),
-        *("--proc", "/proc", "--dev", "/dev"),
+        *("--proc", "/proc", "--dev", "/dev", "--dev-bind", "/dev/null", "/dev/zero"),  # whose copies no limit counts
         *("--size", str(limits.scratch), "--perms", "0700", "--tmpfs", "/dev/shm", "--remount-ro", "/dev"),
         *("--size", str(limits.scratch), "--perms", "0700", "--tmpfs", SCRATCH, "--chdir", SCRATCH),
         *("--remount-ro", "/", "--", *inside),

@@ -6,7 +6,6 @@ gives each question's cases into a pipe that only this question's child holds, a
 
 import contextlib
 import os
-import select
 import signal
 import socket
 import time
@@ -18,20 +17,15 @@ from typing import Any
 from course_lib.grading import pipes, processes, wire
 from course_lib.grading.learner import Learner
 from course_lib.grading.limits import Limits, limit_computing
+from course_lib.grading.watch import Lost, Until, Watch, allowed
 
-TICK = 0.1  # seconds between looks at memory
 TALK = 2**20  # bytes of what a learner's process may say of itself
 STARTS = 60  # of a learner's process: each but the first has cost a cell or a question
 FAREWELL = 5.0  # seconds in which a learner's process must notice that a child is gone
-BROKEN = (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, wire.Malformed)
-
-
-class Abandoned(Exception):
-    """The judge is gone."""
-
-
-class Lost(Exception):
-    """A process came to an end that nobody asked for; how, in a word: timeout, memory, much or killed."""
+BROKEN = (  # all that reading a learner's words can raise
+    *(OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, wire.Malformed),
+    *(RecursionError, OverflowError, MemoryError),
+)
 
 
 @dataclass
@@ -62,6 +56,7 @@ class Keeper:
             ends: Descriptors that nobody else may have; the first is the one on which the judge speaks.
         """
         self.setup, self.limits, self.tell, self.ends = setup, limits, tell, ends
+        self.watch = Watch(limits, ends[0])
         self.lost = {int(number): str(how) for number, how in setup["lost"].items()}
         self.running: Running | None = None
         self.starts = 0
@@ -93,6 +88,7 @@ class Keeper:
         """
         running = self.ready()
         running.ended.clear()
+        until = allowed(self.limits.question_seconds, self.limits.patience)
         source, to_child = os.pipe()
         from_child, target = os.pipe()
         try:
@@ -100,7 +96,7 @@ class Keeper:
                 socket.send_fds(running.line, [b"q"], [source, target])
             os.close(source)
             os.close(target)
-            found = self._exchange(running, question, to_child, from_child)
+            found = self._exchange(running, question, to_child, from_child, until)
             if found[:1] not in (b"a", b"m"):
                 raise wire.Malformed
             return found
@@ -144,9 +140,11 @@ class Keeper:
         """Follow the cells; one that ends the process, or goes on for ever, is left out from then on."""
         left = [number for number in range(len(self.setup["cells"])) if number not in self.lost]
         cell = left[0] if left else 0
+        most = allowed(self.limits.cells_seconds, 1).computed
+        until = allowed(self.limits.cell_seconds, self.limits.patience, most)
         try:
             while True:
-                kind, content = self._hear(running, self.limits.cell_seconds * self.limits.patience)
+                kind, content = self._hear(running, until)
                 if kind == b"d":
                     errors = {int(number): str(error)[:1000] for number, error in loads(content).items()}
                     self.running = running
@@ -154,6 +152,7 @@ class Keeper:
                 place = left.index(int(content))
                 cell = left[place]
                 del left[: place + 1]  # none comes twice
+                until = allowed(self.limits.cell_seconds, self.limits.patience, most)
                 self.tell(b"c", cell)
         except Lost as error:
             self._stop(running)
@@ -161,39 +160,24 @@ class Keeper:
         except BROKEN:
             self.lost[cell] = self._stop(running)
 
-    def _hear(self, running: Running, seconds: float) -> tuple[bytes, bytes]:
+    def _hear(self, running: Running, until: Until) -> tuple[bytes, bytes]:
         """What the learner's process says next."""
-        deadline = time.monotonic() + seconds
 
         def read(length: int) -> bytes:
-            self._wait([running.line.fileno()], [], deadline)
+            self.watch.wait([running.line.fileno()], [], until)
             return running.line.recv(length)
 
         return wire.read_frame(read, TALK)
 
-    def _wait(self, incoming: list[int], outgoing: list[int], deadline: float) -> tuple[list[int], list[int]]:
-        """Wait until something can be read or written; meanwhile watch time and memory."""
-        while True:
-            readable, writable, _ = select.select([*incoming, self.ends[0]], outgoing, [], TICK)
-            if self.ends[0] in readable:  # a judge that waits says nothing
-                raise Abandoned
-            if processes.memory_of_descendants(self.limits.memory) > self.limits.memory:
-                raise Lost("memory")
-            if readable or writable:
-                return readable, writable
-            if time.monotonic() > deadline:
-                raise Lost("timeout")
-
-    def _exchange(self, running: Running, question: bytes, to_child: int, from_child: int) -> bytes:
+    def _exchange(self, running: Running, question: bytes, to_child: int, from_child: int, until: Until) -> bytes:
         """Hand over a question, take the answer."""
-        deadline = time.monotonic() + self.limits.question_seconds * self.limits.patience
         left, found, line = memoryview(question), bytearray(), running.line.fileno()
         incoming = [from_child, line]
         os.set_blocking(to_child, False)
         os.set_blocking(from_child, False)
         while not pipes.complete(found, self.limits.answer):
-            readable, writable = self._wait(incoming, [to_child] if left else [], deadline)
-            if time.monotonic() > deadline:
+            readable, writable = self.watch.wait(incoming, [to_child] if left else [], until)
+            if time.monotonic() > until.moment:
                 raise Lost("timeout")
             if writable:
                 left = pipes.written(to_child, left)
@@ -207,7 +191,7 @@ class Keeper:
         return pipes.frame_of(found)
 
     def _child_ended(self, running: Running) -> None:
-        kind, content = self._hear(running, FAREWELL)
+        kind, content = self._hear(running, Until(time.monotonic() + FAREWELL))
         said = loads(content)
         if kind != b"e":
             raise wire.Malformed

@@ -14,16 +14,16 @@ class Limits:
     """What a submission may use.
 
     Attributes:
-        question_seconds: Of computing time, for all cases of a question.
-        cell_seconds: Of computing time, for one cell.
-        cells_seconds: Of computing time, for all cells.
+        question_seconds: Of computing time, for all cases of a question, by all processes together.
+        cell_seconds: Of computing time, for one cell, likewise.
+        cells_seconds: Of computing time, for all cells, likewise.
         patience: Wall time may be this many times the computing time.
         total_seconds: Of wall time, for everything; questions that are open then are lost.
         memory: Bytes, of one process and of all together.
         file_size: Bytes of one file.
         scratch: Bytes of the folder for files, which exists in memory.
         open_files: Of one process.
-        processes: Of all kinds, threads included; counted in a jail alone.
+        processes: Of all kinds, threads and the grader's own two included; counted in a jail alone.
         answer: Bytes of the arrays that a question may give back.
     """
 
@@ -35,8 +35,8 @@ class Limits:
     memory: int = 1400 * MIB
     file_size: int = 32 * MIB
     scratch: int = 64 * MIB
-    open_files: int = 256
-    processes: int = 64
+    open_files: int = 64
+    processes: int = 16  # torch has one thread here; more would only slow down the neighbours
     answer: int = 32 * MIB
 
 

@@ -10,6 +10,9 @@ from pathlib import Path
 
 PROC = Path("/proc")
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER = 1, 4, 36
+STATE, PARENT, TICKS = 0, 1, slice(11, 15)  # in what the system says of a process, behind its name
+TICKS_A_SECOND = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
+Family = dict[int, list[str]]
 
 
 def protect() -> None:
@@ -37,28 +40,32 @@ def unprotect() -> None:
             (PROC / "self/oom_score_adj").write_text("1000")
 
 
-def descendants() -> list[int]:
-    """Processes that come from this one, dead ones left out."""
-    if os.getpid() == 1:  # in a jail everybody does, however quickly parents change
-        return [number for number in _numbers() if number != 1 and _alive(number)]
-    parents: dict[int, int] = {}
+def family() -> Family:
+    """What comes from this process, by number, with what the system says of each; the dead until they are buried."""
+    found: Family = {}
     for number in _numbers():
-        with contextlib.suppress(OSError, ValueError, IndexError):
-            state, parent, *_ = (PROC / str(number) / "stat").read_text(errors="replace").rpartition(")")[2].split()
-            if state not in "ZX":
-                parents[number] = int(parent)
-    found, grown = {os.getpid()}, True
+        with contextlib.suppress(OSError):
+            said = (PROC / str(number) / "stat").read_text(errors="replace").rpartition(")")[2].split()
+            if said:
+                found[number] = said
+    if os.getpid() == 1:  # in a jail everybody does, however quickly parents change
+        return {number: said for number, said in found.items() if number != 1}
+    known, grown = {os.getpid()}, True
     while grown:
-        more = {number for number, parent in parents.items() if parent in found} - found
-        found |= more
+        more = {number for number, said in found.items() if int(said[PARENT]) in known} - known
+        known |= more
         grown = bool(more)
-    return sorted(found - {os.getpid()})
+    return {number: found[number] for number in sorted(known - {os.getpid()})}
 
 
-def _alive(number: int) -> bool:
-    with contextlib.suppress(OSError, IndexError):
-        return (PROC / str(number) / "stat").read_text(errors="replace").rpartition(")")[2].split()[0] not in "ZX"
-    return False
+def living(all_of_them: Family) -> list[int]:
+    """Those that are not dead."""
+    return [number for number, said in all_of_them.items() if said[STATE] not in "ZX"]
+
+
+def computed(all_of_them: Family) -> float:
+    """Seconds that they have computed, and the children that they buried; it grows until some are buried here."""
+    return sum(int(ticks) for said in all_of_them.values() for ticks in said[TICKS]) / TICKS_A_SECOND
 
 
 def _numbers() -> Iterator[int]:
@@ -70,7 +77,7 @@ def kill_all_but(spared: int | None) -> None:
     """Kill every descendant but one: first stop them all, since what is stopped starts nothing new."""
     stopped: set[int] = set()
     for _ in range(1000):
-        new = set(descendants()) - stopped - {spared}
+        new = set(living(family())) - stopped - {spared}
         if not new:
             break
         for number in new:
@@ -92,21 +99,3 @@ def bury(spared: int | None) -> None:
 def _signal(number: int, which: int) -> None:
     with contextlib.suppress(OSError):
         os.kill(number, which)
-
-
-def memory_of_descendants(limit: int) -> int:
-    """Bytes that they use together; counted exactly only where a rough count is above the limit.
-
-    A fork shares the pages of its parent, so that a plain sum counts them many times.
-    """
-    numbers = descendants()
-    rough = sum(_line(number, "status", "RssAnon") + _line(number, "status", "RssShmem") for number in numbers)
-    return rough if rough <= limit else sum(_line(number, "smaps_rollup", "Pss") for number in numbers)
-
-
-def _line(number: int, file: str, name: str) -> int:
-    with contextlib.suppress(OSError, ValueError):
-        for line in (PROC / str(number) / file).read_text().splitlines():
-            if line.startswith(f"{name}:"):
-                return 1024 * int(line.split()[1])
-    return 0

@@ -16,9 +16,10 @@ import sys
 from typing import Any
 
 from course_lib.grading import processes, syscalls, wire
-from course_lib.grading.keeper import Abandoned, Keeper, Lost
+from course_lib.grading.keeper import Keeper
 from course_lib.grading.learner import Learner
 from course_lib.grading.limits import Limits, limit_computing, lower
+from course_lib.grading.watch import Abandoned, Lost
 
 SETUP = 64 * 2**20  # bytes
 
@@ -71,10 +72,12 @@ def main() -> None:
 def _import(modules: list[str]) -> None:
     """Import once what every process will need."""
     import torch
+    from torch.utils.data._utils import signal_handling
 
     torch.set_num_threads(1)
     torch.set_num_interop_threads(1)
     torch.set_num_threads = lambda *_: None  # a fork after several threads hangs
+    signal_handling._set_SIGCHLD_handler = lambda: None  # which ``syscalls`` refuses
     for name in ("course_lib.questions.calling", *modules):
         importlib.import_module(name)
 

@@ -6,6 +6,7 @@ import time
 import pytest
 from handed_in import SEED, handed_in, notebook, solutions
 
+from course_lib.grading import asking
 from course_lib.grading.asking import Asking
 from course_lib.grading.learner import run_cell, told, without_magics
 from course_lib.grading.library_answers import answering, copied, watched
@@ -81,6 +82,41 @@ def test_without_forks_the_worker_is_started_anew_behind_what_ended_it():
         "soft_cross_entropy": "answered",
     }
     assert chosen["soft_cross_entropy"].judge(run.heard["soft_cross_entropy"].outputs).passed
+
+
+SAY = """
+import os, socket, stat, struct, threading, time
+def say(kind, content, wait=0):
+    time.sleep(wait)
+    ends = [n for n in range(64) if os.path.exists(f"/proc/self/fd/{n}") and stat.S_ISSOCK(os.fstat(n).st_mode)]
+    os.write(ends[-1], struct.pack(">cQ", kind, len(content)) + content)
+"""
+
+
+LIES = [
+    "say(b'd', b'[' * 500_000)",
+    "say(b'd', b'{\"1\":' * 100_000)",
+    "say(b'c', b'9' * 5000)",
+    "ended = b'{\"signal\": 0, \"seconds\": 1' + b'0' * 400 + b'}'\n"
+    "threading.Thread(target=say, args=(b'e', ended, 0.7)).start()",  # while a question is asked
+]
+
+
+def test_no_words_of_a_learners_process_end_the_one_that_keeps_it(tmp_path, monkeypatch):
+    starts = []
+
+    class Counted(asking.Process):
+        def __init__(self, *arguments):
+            starts.append(arguments)
+            super().__init__(*arguments)
+
+    monkeypatch.setattr(asking, "Process", Counted)
+    slow = "def softmax_with_temperature(logits, temperature):\n    time.sleep(0.2)\n    return logits"
+    report, found = judged(handed_in(tmp_path, {"softmax_with_temperature": slow}, before=[SAY, *LIES]))
+    assert len(starts) == 1 and found["softmax_with_temperature"].verdict == "killed"
+    lost = [note.split(" did")[0] for note in report.notes if "did not come to an end" in note]
+    assert lost == ["Code cell 3", "Code cell 4", "Code cell 5"]
+    assert list(verdicts(found).values()).count("pass") >= 3  # the thread speaks again in each process
 
 
 ODD = """
