@@ -1,7 +1,6 @@
 """machine: the processor, the GPU, memory, and room for runs."""
 
 import os
-import platform
 import shutil
 import tempfile
 import warnings
@@ -9,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from course_lib.doctor.finding import Finding, first_line, pip_install
+from course_lib.grading.jail import why_not
 
 GB = 2**30
 DEMO_MEMORY_GB = 1.0  # the demo takes 0.8
@@ -67,13 +67,11 @@ def _working_gpu() -> Finding:
 
 
 def jail() -> Finding:
-    """What a teacher needs to grade strangers' notebooks; learners can do without."""
-    if shutil.which("bwrap"):
+    """What a teacher needs to grade strangers' notebooks, tried and not only looked for; learners can do without."""
+    reason = why_not()
+    if reason is None:
         return Finding("bubblewrap", True, False, "learners' code can be graded in a jail")
-    if platform.system() != "Linux":
-        return Finding("bubblewrap", False, False, "grading in a jail needs Linux", "grade on a Linux machine")
-    remedy = "to grade a class: apt-get install bubblewrap, or the package of that name"
-    return Finding("bubblewrap", False, False, "not here", remedy)
+    return Finding("bubblewrap", False, False, "learners' code cannot be graded in a jail; only teachers do", reason)
 
 
 def memory() -> Finding:
