@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from nbformat import NotebookNode
-from nbformat.v4 import new_output
+from nbformat.v4 import new_markdown_cell, new_output
 from nbgrader import utils
 from nbgrader.preprocessors import NbGraderPreprocessor
 from traitlets import Bool, Enum
@@ -27,6 +27,7 @@ from course_lib.grading.reports import QuestionReport, SubmissionReport
 from course_lib.grading.terms import POLICIES, Terms
 from course_lib.questions.card import html_of
 
+NOT_ISOLATED = "**Not isolated:** this submission was judged outside the jail."
 STATUS = {"pass": "passed", "missing": "not yet", "manual": "not yet"}
 
 
@@ -58,6 +59,8 @@ class JudgedExecution(NbGraderPreprocessor):
                 if name not in verdicts:
                     self.log.error("No verdict for %s in the report of %s", name, names["student"])
                 cell.outputs = outputs_of(verdicts.get(name), name, float(cell.metadata.nbgrader.points))
+        if not report.isolated:
+            nb.cells.insert(0, new_markdown_cell(NOT_ISOLATED, id="not-isolated"))
         nb.metadata["course"] = {"report": log.digest_of(report.to_json())}
         return nb, resources
 
@@ -100,6 +103,7 @@ def outputs_of(question: QuestionReport | None, name: str, most: float) -> list[
     if question is None:
         question = QuestionReport(name, 0, int(most), "missing", message=f"{name}: there is no such question any more")
     card = html_of(STATUS.get(question.verdict, "wrong"), question.message or f"{name}: {question.verdict}")
+    card = f"<div class='tex2jax_ignore'>{card}</div>"  # what an error says is no formula
     points = min(max(float(question.points), 0.0), most)
     shown = new_output("display_data", data={"text/html": card, "text/plain": question.message})
     return [shown, new_output("execute_result", data={"text/plain": repr(points)}, execution_count=None)]

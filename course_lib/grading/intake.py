@@ -7,7 +7,6 @@ browser would act on. Everything else that a learner wrote, and so may have been
 cells that were released and changed, and all but the last of several answers.
 """
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +16,9 @@ from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from course_lib.errors import CourseError
 from course_lib.grading.course_folder import Course, why_not_a_name
+from course_lib.grading.shown import Room
 from course_lib.grading.tampering import Cell, cells_of, name_of, source_of
 
-TAG = re.compile(r"<(?=[A-Za-z/!?])")
-LINK = re.compile(r"\](?=\s*[(:]\s*(?!https?://|#))", re.IGNORECASE)  # to anything but a page of the web
-IMAGE = re.compile(r"!(?=\[)")  # which a browser fetches without being asked
-COMMAND = re.compile(r"\\(?=href|style|class|cssId|unicode|require)", re.IGNORECASE)  # of formulas
-LONGEST = 100_000  # letters of a cell that are shown; pages of more open slowly, and what is judged is the whole
 OWN_CELLS = 500  # of a learner that are shown
 UNREADABLE = "**This submission could not be read as a notebook.** Below is the exercise as it was released."
 
@@ -83,13 +78,17 @@ def rebuilt(submitted: Path, released: Path) -> NotebookNode:
         for cell in theirs
         if name_of(cell) in given and cell.get("cell_type") == given[name_of(cell)].cell_type
     }
-    following = _following(theirs, given, answers)
+    room = Room()  # for answers first: what else was written gets what they leave
+    shown = {
+        name: room.take(source_of(answers[name]), cell.cell_type)
+        for name, cell in given.items()
+        if name in answers and cell.metadata.nbgrader.solution
+    }
+    following = _following(theirs, given, answers, room)
     cells = list[NotebookNode](following.pop("", []))
     for cell in notebook.cells:
-        name = name_of(cell)
-        if name in answers and cell.metadata.nbgrader.solution:
-            cell.source = _harmless(source_of(answers[name]), cell.cell_type)
-        cells += [cell, *following.get(name, [])]
+        cell.source = shown.get(name_of(cell), cell.source)
+        cells += [cell, *following.get(name_of(cell), [])]
     if not theirs:
         cells.insert(0, new_markdown_cell(UNREADABLE, id="unreadable"))
     notebook.cells = [from_dict(cell) for cell in cells]
@@ -97,7 +96,7 @@ def rebuilt(submitted: Path, released: Path) -> NotebookNode:
 
 
 def _following(
-    theirs: list[Cell], given: dict[str, NotebookNode], answers: dict[str, Cell]
+    theirs: list[Cell], given: dict[str, NotebookNode], answers: dict[str, Cell], room: Room
 ) -> dict[str, list[NotebookNode]]:
     """What a learner wrote beside the answers, by the name of the released cell that it follows."""
     found: dict[str, list[NotebookNode]] = {}
@@ -108,22 +107,18 @@ def _following(
             answer = given[name].metadata.nbgrader.solution and cell is answers.get(name)
             if answer or source_of(cell) == source_of(given[name]):
                 continue
-        if own < OWN_CELLS and source_of(cell).strip():
-            own += 1
-            found.setdefault(last, []).append(_own(cell, number))
+        if not source_of(cell).strip():
+            continue
+        own += 1
+        if own <= OWN_CELLS:
+            found.setdefault(last, []).append(_own(cell, number, room))
+    if own > OWN_CELLS:
+        left_out = new_markdown_cell(f"[... {own - OWN_CELLS:,} more cells left out]", id="left-out")
+        found.setdefault(last, []).append(left_out)
     return found
 
 
-def _own(cell: Cell, number: int) -> NotebookNode:
+def _own(cell: Cell, number: int, room: Room) -> NotebookNode:
     """A cell that the exercise does not have."""
     make, kind = (new_code_cell, "code") if cell.get("cell_type") == "code" else (new_markdown_cell, "markdown")
-    return make(_harmless(source_of(cell), kind), id=f"own-{number}")
-
-
-def _harmless(source: str, kind: str) -> str:
-    """Text in which no browser sees a tag, no link a script and no formula a command; code is shown as text anyway."""
-    if len(source) > LONGEST:
-        source = source[:LONGEST] + "\n[...]"
-    if kind == "code":
-        return source
-    return COMMAND.sub(" ", IMAGE.sub("! ", LINK.sub("] ", TAG.sub("< ", source))))
+    return make(room.take(source_of(cell), kind), id=f"own-{number}")

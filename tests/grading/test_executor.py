@@ -1,11 +1,16 @@
 """What nbgrader runs instead of a kernel."""
 
 import json
+import re
 import subprocess
 import sys
+import time
+from dataclasses import replace
+from html.parser import HTMLParser
 
 import pytest
-from released_course import PS, autograded, lay_out, needs_jail, scores
+from handed_in import need_jail
+from released_course import PS, autograded, lay_out, scores
 
 from course_lib.errors import CourseError
 from course_lib.grading.executor import outputs_of, refuse_without_jail
@@ -131,7 +136,8 @@ def test_endless_cells_and_halves_of_characters_are_shown_as_far_as_pages_go(cou
     right = with_source(right, "entropy", "# \ud800 wrong" + "x" * 10**6)
     assert autograde(ada=right) == {"ada": ""}
     assert scores(course) == {"ada": 35}
-    assert 10**5 < course.autograded("ada", PS).stat().st_size < 5 * 10**5
+    shown = course.autograded("ada", PS).read_text()
+    assert "[... 2,500 more cells left out]" in shown and "letters left out]" in shown and len(shown) < 3 * 10**5
 
 
 def test_markup_of_a_learner_reaches_no_page(course, right, autograde, nbgrader):
@@ -153,6 +159,91 @@ def test_markup_of_a_learner_reaches_no_page(course, right, autograde, nbgrader)
         assert f"{sign}javascript" not in page and f"{sign}data:text" not in page
     assert "<img" not in page.split("<body", 1)[1]
     assert "&lt;i&gt;fail&lt;/i&gt;" in page and "<i>fail" not in page
+
+
+HIDING = [
+    "&#36;&#92;href{javascript:alert(1)}{x}&#36;",
+    "&#x24;&#x5C;href{javascript:alert(2)}{x}&#x24",
+    "&dollar;&bsol;href&lbrace;javascript:alert(3)}{x}&dollar;",
+    "&amp;#36;&amp;#92;href{javascript:alert(4)}{x}&amp;#36;",
+    "&amp;dollar;&amp;bsol;href{javascript:alert(5)}{x}$",
+    r"$\href{javascript:alert(6)}{x}$",
+    r"\\(\mmlToken{mi}[href=javascript:alert(7)]{x}\\)",
+    r"$\def\a#1{\hr#1}\bbox[position:fixed]{x}$",
+    "[x](&#106;avascript:alert(8))",
+    "&lt;script>alert(9)</script>",
+]
+
+
+class Reading(HTMLParser):
+    """What a browser makes formulas and links of: text, but for code, and the targets of links."""
+
+    def __init__(self, page):
+        super().__init__(convert_charrefs=True)
+        self.inside, self.text, self.targets = [], "", []
+        self.feed(page)
+
+    def handle_starttag(self, tag, attributes):
+        named = dict(attributes)
+        self.targets += [named[name] for name in ("href", "src") if named.get(name)]
+        if tag in ("pre", "code", "script", "style") or self.inside or named.get("class") == "tex2jax_ignore":
+            self.inside += [] if tag in ("meta", "link", "img", "br", "input", "hr") else [tag]
+
+    def handle_endtag(self, tag):
+        if tag in self.inside:
+            while self.inside.pop() != tag:
+                pass
+
+    def handle_data(self, data):
+        self.text += "" if self.inside else data
+
+
+def test_no_formula_of_a_learner_holds_a_link_whatever_it_hides_behind(course, right, autograde, nbgrader, words_judge):
+    right["cells"] += [{"cell_type": "markdown", "source": source, "metadata": {}} for source in HIDING]
+    right["cells"].append({"cell_type": "markdown", "source": "honest $a & b \\le T^2$ AT&T &c", "metadata": {}})
+    judged = words_judge.judged
+    error = r"entropy: error\n$\href{javascript:alert(0)}{x}$"
+    words_judge.judged = lambda question, answer: replace(judged(question, answer), message=error)
+    autograde(ada=with_answer(right, "entropy", "return 'wrong'"))
+    from nbgrader.converters import GenerateFeedback
+
+    assert nbgrader._run(GenerateFeedback, PS, "ada", force=True) == ""
+    found = Reading((course.root / "feedback" / "ada" / PS / f"{PS}.html").read_text())
+    assert all(f"alert({number})" in found.text for number in range(1, 10)) and "alert(0)" not in found.text
+    assert not re.search(r"\\(?:href|mmlToken|bbox|def)", found.text)
+    assert not [target for target in found.targets if "script" in target and not target.startswith("https://cdnjs")]
+    assert "honest $a & b \\le T^2$ AT&T &c" in found.text
+
+
+@pytest.mark.parametrize("end", ["\n", "\r", "\r\n", "\x0c\n"])
+def test_feedback_on_cells_made_to_stall_it_comes_in_seconds(course, right, autograde, nbgrader, end):
+    """One such cell alone took half a minute; here are ten, and lines and cells that are long in other ways."""
+    stalling = [f"x{(' ' + end) * 20_000}"] * 10 + ["a." * 50_000, "(\\\n" * 30_000, "\t" * 90_000]
+    right["cells"] += [{"cell_type": "code", "source": source, "metadata": {}} for source in stalling]
+    autograde(ada=right)
+    from nbgrader.converters import GenerateFeedback
+
+    started = time.process_time()
+    assert nbgrader._run(GenerateFeedback, PS, "ada", force=True) == ""
+    assert time.process_time() - started < 25
+    page = (course.root / "feedback" / "ada" / PS / f"{PS}.html").read_text()
+    assert "blank lines left out]" in page and "letters left out]" in page
+    assert scores(course) == {"ada": 40}
+
+
+def test_what_is_shown_is_bounded_answers_come_first_and_honest_cells_are_whole(course, right, autograde):
+    answer = cell_named(right, "entropy")["source"]
+    more = "".join(f"\n# line {number} of many" for number in range(1000))
+    right["cells"] = [
+        *[{"cell_type": "code", "source": f"# own {number}{more}", "metadata": {}} for number in range(50)],
+        *with_source(right, "entropy", f"{answer}\n\n\n# the end")["cells"],
+    ]
+    autograde(ada=right)
+    cells = autograded(course, "ada")["cells"]
+    own = ["".join(cell["source"]) for cell in cells if cell["id"].startswith("own-")]
+    assert next("".join(cell["source"]) for cell in cells if name_of(cell) == "entropy") == f"{answer}\n\n\n# the end"
+    assert 190_000 < sum(map(len, own)) < 205_000 and max(map(len, own)) < 10_100
+    assert len(own) == 50 and own[-1].startswith("\n# [... ") and own[-1].endswith(" letters left out]")
 
 
 @pytest.mark.parametrize(("points", "most", "shown"), [(3, 5.0, 3.0), (7, 5.0, 5.0), (-1, 5.0, 0.0)])
@@ -182,6 +273,18 @@ def test_links_and_odd_names_are_refused_by_name(course, right, nbgrader, words_
     assert scores(course)["ada"] == 40 and words_judge.asked == ["ada"]
 
 
+def test_what_was_not_isolated_says_so_in_formgrader_and_in_feedback(course, right, nbgrader, words_judge):
+    hand_in(course, PS, {"ada": right})
+    from nbgrader.converters import GenerateFeedback
+
+    for isolated in (False, True):
+        assert nbgrader.autograde("ada", PS, Terms(course.seed(), isolated=isolated)) == ""
+        assert nbgrader._run(GenerateFeedback, PS, "ada", force=True) == ""
+        page = (course.root / "feedback" / "ada" / PS / f"{PS}.html").read_text()
+        assert ("Not isolated:" in page) is not isolated
+        assert scores(course) == {"ada": 40}
+
+
 def test_without_a_jail_grading_refuses_unless_told(monkeypatch):
     monkeypatch.setattr("course_lib.grading.executor.why_not", lambda: "there is no bubblewrap")
     with pytest.raises(CourseError, match="no bubblewrap, and every report then says so"):
@@ -209,7 +312,7 @@ def test_written_answers_stay_for_a_person(tmp_path, monkeypatch, words_judge):
 
 @pytest.mark.verify
 def test_plain_nbgrader_autograde_judges_in_the_jail_by_itself(course, right):
-    needs_jail()
+    need_jail()
     hand_in(course, PS, {"ada": right, "eve": with_answer(right, "entropy", "return open('gradebook.db', 'w')")})
     command = [sys.executable, "-m", "nbgrader", "autograde", PS]
     done = subprocess.run(command, cwd=course.root, capture_output=True, text=True)
