@@ -1,11 +1,9 @@
 """A course of one assignment for tests: laid out, and looked into."""
 
-import os
 import shutil
 from pathlib import Path
 
 import nbformat
-import pytest
 
 from course_lib.grading.course_folder import Course
 
@@ -31,12 +29,3 @@ def scores(course, assignment=PS):
 
 def autograded(course, student, assignment=PS):
     return nbformat.read(course.autograded(student, assignment), as_version=4)
-
-
-def needs_jail():
-    """Skip where there is no jail; where there must be one, fail."""
-    from course_lib.grading.jail import why_not
-
-    if reason := why_not():
-        assert not os.environ.get("CI"), reason
-        pytest.skip(reason)

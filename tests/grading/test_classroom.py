@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -12,9 +13,11 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from handed_in import need_jail
 from nbgrader.api import Gradebook
-from released_course import PS, autograded, needs_jail, scores
+from released_course import PS, autograded, scores
 
 from course_lib.errors import CourseError
 from course_lib.grading import classroom, log, pools
@@ -42,11 +45,11 @@ def three(course, right):
 
 
 def files(course):
-    """Everything in graded/ but the log, which holds times."""
+    """Everything in graded/ but the log, which holds times, and the lock, which holds a process."""
     return {
         path.relative_to(course.root).as_posix(): path.read_bytes()
         for path in (course.root / "graded").rglob("*")
-        if path.is_file() and path != course.log
+        if path.is_file() and path != course.log and path.name != ".lock"
     }
 
 
@@ -318,29 +321,66 @@ def comments(course):
         return found
 
 
-@pytest.mark.verify
-def test_a_killed_grader_run_again_gives_what_an_undisturbed_one_gives(course, right, tmp_path):
-    needs_jail()
+PHASES = ("judging", "recording", "writing pages")
+
+
+def entered(course):
+    """How many of the phases a grader of three has come to."""
+    judged, recorded = (
+        len(list(course.root.glob(place))) for place in (f"graded/*/{PS}.json", "autograded/*/*/*.ipynb")
+    )
+    return 1 + (judged == 3) + (recorded == 3) + course.class_page(PS).exists()
+
+
+def entered_at(course, started, until):
+    """Seconds until each phase begins, and until ``until`` phases were entered."""
+    moments, deadline = [], time.monotonic() + 120
+    while len(moments) < until and time.monotonic() < deadline:
+        moments += [time.monotonic() - started] * (entered(course) - len(moments))
+        time.sleep(0.001)
+    return moments
+
+
+def killed_at(course, phase, seconds):
+    """Grade, and kill the grader some time after a phase began."""
+    process = command(course)
+    entered_at(course, time.monotonic(), PHASES.index(phase) + 1)
+    time.sleep(seconds)
+    process.kill()
+    process.communicate()
+    wait_until_gone(process.pid)
+    assert entered(course) >= PHASES.index(phase) + 1
+
+
+@pytest.mark.parametrize(
+    "kills", [pytest.param(1, marks=pytest.mark.verify), pytest.param(7, marks=pytest.mark.soak)], ids=["3", "21"]
+)
+def test_a_grader_killed_at_any_moment_and_run_again_gives_what_an_undisturbed_one_gives(
+    course, right, tmp_path, kills
+):
+    """In each phase, at moments drawn from a seed that is printed; ``COURSE_KILL_SEED`` repeats them."""
+    need_jail()
+    seed = int(os.environ.get("COURSE_KILL_SEED") or secrets.randbits(32))
+    print(f"COURSE_KILL_SEED={seed}")
     course.set_seed(5)
     killing = with_answer(right, "entropy", "import os\n    os.kill(os.getpid(), 9)")
     wrong = with_answer(right, "softmax_with_temperature", "return args[0]")
     hand_in(course, PS, {"ada": right, "eve": killing, "sam": wrong})
     calm = copy_of(course, tmp_path / "calm")
-    said = graded_by_command(calm)
-    assert "3 submissions judged, 3 scores written" in said
-    for number, moment in enumerate(("submitted", f"graded/*/{PS}.json", "autograded/*/*/*.ipynb")):
+    process = command(calm)
+    moments = entered_at(calm, time.monotonic(), 4)
+    assert b"3 submissions judged, 3 scores written" in process.communicate(timeout=120)[0]
+    lengths = dict(zip(PHASES, np.diff(moments), strict=True))
+    rng = np.random.default_rng(seed)
+    for number, phase in enumerate(PHASES * kills):
+        seconds = rng.uniform(0, lengths[phase])
         killed = copy_of(course, tmp_path / f"killed-{number}")
-        process = command(killed)
-        deadline = time.monotonic() + 120
-        while not list(killed.root.glob(moment)) and time.monotonic() < deadline:
-            time.sleep(0.005)
-        time.sleep(2.0 if moment == "submitted" else 0.0)
-        process.kill()
-        process.communicate()
-        wait_until_gone(process.pid)
+        killed_at(killed, phase, seconds)
         graded_by_command(killed)
-        assert files(killed) == files(calm)
-        assert scores(killed) == scores(calm) and comments(killed) == comments(calm)
+        said = f"killed {seconds:.3f} s into {phase}, COURSE_KILL_SEED={seed}"
+        assert files(killed) == files(calm), said
+        assert scores(killed) == scores(calm) and comments(killed) == comments(calm), said
+        shutil.rmtree(killed.root)
 
 
 def wait_until_gone(group):
@@ -358,7 +398,7 @@ def wait_until_gone(group):
 
 @pytest.mark.verify
 def test_two_runs_give_the_same_bytes_one_at_a_time_or_two(course, tmp_path):
-    needs_jail()
+    need_jail()
     right = solved(course, PS)
     wrong = with_answer(right, "entropy", "return args[0].sum(dim=1)")
     hand_in(course, PS, {"ada": right, "eve": wrong})
@@ -374,7 +414,7 @@ def test_two_runs_give_the_same_bytes_one_at_a_time_or_two(course, tmp_path):
 @pytest.mark.filterwarnings("ignore")  # of the cluster's own
 def test_a_dask_cluster_gives_the_bytes_that_processes_give(course, tmp_path):
     distributed = pytest.importorskip("distributed")
-    needs_jail()
+    need_jail()
     hand_in(course, PS, {"ada": solved(course, PS)})
     course.set_seed(5)
     here, there = copy_of(course, tmp_path / "here"), copy_of(course, tmp_path / "there")
@@ -386,7 +426,7 @@ def test_a_dask_cluster_gives_the_bytes_that_processes_give(course, tmp_path):
 
 @pytest.mark.soak
 def test_a_class_of_300_is_graded(course):
-    needs_jail()
+    need_jail()
     hand_in(course, PS, a_class(solved(course, PS), 300))
     process = command(course)
     assert process.communicate()[0] and process.returncode == 0

@@ -1,15 +1,17 @@
-"""Every command of docs/teaching.md, in order, on a class whose grader is wrong at first and is mended."""
+"""Every command of docs/teaching.md as it stands there, on a class whose grader is wrong at first."""
 
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
 import pytest
-from released_course import PS, ROOT, lay_out, needs_jail, scores
+from handed_in import need_jail
+from released_course import PS, ROOT, lay_out, scores
 
 from course_lib.grading.rehearsal import cell_named, solved, with_answer, with_source
 
@@ -25,28 +27,32 @@ if Path(__file__).with_name("wrong").exists():
 """
 
 
+def with_environment(root):
+    """Give a course the Makefile and a ``.venv`` whose commands are those of this Python; the folder of these."""
+    for name in ("Makefile", "requirements.lock", "pyproject.toml"):
+        shutil.copy(ROOT / name, root)
+    folder, here = root / ".venv" / "bin", Path(sys.executable).parent
+    folder.mkdir(parents=True)
+    for name in ("python", "course", "nbgrader"):  # no links: Python looks for its packages beside its name
+        (folder / name).write_text(f'#!/bin/sh\nexec "{here / name}" "$@"\n')
+        (folder / name).chmod(0o755)
+    (root / ".venv" / ".ready").touch()  # newest, so that make makes no other
+    return str(folder)
+
+
 @pytest.fixture
 def teacher(tmp_path):
     """A course whose question on entropy asks for bits until it is mended; runs commands in it."""
-    needs_jail()
+    need_jail()
     library = tmp_path / "library"
     library.mkdir()
     (library / "sitecustomize.py").write_text(WRONG_GRADER)
     (library / "wrong").touch()
     course = lay_out(tmp_path / "course", PS)
-    shims = tmp_path / "bin"
-    shims.mkdir()
-    for name, code in {
-        "course": "from course_lib.cli import grading, main; main()",
-        "nbgrader": "from nbgrader.apps.nbgraderapp import main; main()",
-    }.items():
-        (shims / name).write_text(f"#!/bin/sh\nexec {sys.executable} -c '{code}' \"$@\"\n")
-        (shims / name).chmod(0o755)
-    path = os.pathsep.join([str(shims), str(Path(sys.executable).parent), os.environ["PATH"]])
+    path = os.pathsep.join([with_environment(course.root), os.environ["PATH"]])
     environment = {**os.environ, "PATH": path, "PYTHONPATH": str(library), "OMP_NUM_THREADS": "1"}
 
     def run(command):
-        command = command.replace("make release", f"{sys.executable} -m course_lib.grading.release")
         done = subprocess.run(command, shell=True, cwd=course.root, env=environment, capture_output=True, text=True)
         assert done.returncode == 0, f"{command}\n{done.stdout[-1500:]}{done.stderr[-1500:]}"
         return done.stdout
