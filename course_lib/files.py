@@ -9,7 +9,9 @@ import csv
 import io
 import json
 import os
+import re
 import shutil
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 WORDS = "words"
+UNFINISHED = re.compile(r"\..+\.(?P<writer>\d+)\.tmp", re.DOTALL)  # and the process that writes it
 
 
 def write_atomically(path: Path, content: bytes | str) -> None:
@@ -57,6 +60,32 @@ def _replacing(path: Path) -> Iterator[IO[bytes]]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def remove_unfinished(folder: Path, *, below: bool = False) -> None:
+    """Remove what writers left behind that were killed; what a living process writes stays.
+
+    Args:
+        folder: Where they wrote.
+        below: Whether also in all folders below.
+    """
+    for path in folder.rglob(".*.tmp") if below else folder.glob(".*.tmp"):
+        found = UNFINISHED.fullmatch(path.name)
+        if found and not _lives(int(found["writer"])):
+            path.unlink(missing_ok=True)
+
+
+def _lives(process: int) -> bool:
+    """Whether a process of this machine lives, or might."""
+    if sys.platform == "win32":  # where the signal 0 is no question but an interrupt
+        return True
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:

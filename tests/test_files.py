@@ -31,6 +31,26 @@ def test_what_stood_there_survives_a_full_disk(tmp_path, monkeypatch, step):
     assert path.read_text() == "whole\n" and [file.name for file in tmp_path.iterdir()] == ["table.csv"]
 
 
+def test_what_a_killed_writer_left_is_removed_and_what_a_living_one_writes_stays(tmp_path):
+    code = (
+        "import os, sys; from pathlib import Path; from course_lib import files\n"
+        "os.replace = lambda *paths: os._exit(0)\n"
+        "files.write_atomically(Path(sys.argv[1]), 'half')"
+    )
+    for place in (tmp_path / "report.json", tmp_path / "deeper" / "report.json"):
+        subprocess.run([sys.executable, "-c", code, place], check=True)
+    mine = tmp_path / f".report.json.{os.getpid()}.tmp"
+    kept = [mine, tmp_path / ".notes.tmp", tmp_path / "report.json.1.tmp"]
+    for path in kept:
+        path.touch()
+    deeper = list((tmp_path / "deeper").iterdir())
+    assert len(deeper) == 1 and len(list(tmp_path.glob(".report.json.*.tmp"))) == 2
+    files.remove_unfinished(tmp_path)
+    assert {path for path in tmp_path.iterdir() if path.is_file()} == set(kept) and deeper[0].exists()
+    files.remove_unfinished(tmp_path, below=True)
+    assert not deeper[0].exists()
+
+
 def test_tensors_and_words_come_back_and_any_layout_is_taken(tmp_path):
     images = torch.rand(2, 3, 4, 5).to(memory_format=torch.channels_last)
     files.save_tensors(tmp_path / "t.safetensors", {"images": images, "step": torch.tensor(3)}, {"a": "1", "b": "2"})

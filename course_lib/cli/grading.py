@@ -1,7 +1,7 @@
 """grading: ``course collect``, ``course grade`` and ``course regrade``, for teachers."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,7 +9,7 @@ import typer
 
 from course_lib.cli.app import app
 from course_lib.errors import CourseError
-from course_lib.files import copy_atomically
+from course_lib.files import copy_atomically, remove_unfinished
 
 if TYPE_CHECKING:
     from course_lib.grading.classroom import Graded, Pace
@@ -22,12 +22,6 @@ Seed = Annotated[
     int | None, typer.Option(min=1, help="Of the cases, from now on.", show_default="drawn once, and kept")
 ]
 Unsafe = Annotated[bool, typer.Option("--unsafe-no-jail", help="Run learners' code as you; every report then says so.")]
-Library = Annotated[
-    str | None,
-    typer.Option(
-        help="warn or zero: what an answer costs that calls the library's.", show_default="nbgrader_config.py"
-    ),
-]
 
 
 @app.command()
@@ -39,17 +33,19 @@ def collect(
     ] = "auto",
 ) -> None:
     """Bring zips from a learning platform to submitted/."""
-    from course_lib.grading.archives import PATTERNS
     from course_lib.grading.course_folder import Course, assignment_named
     from course_lib.grading.gradebook import Nbgrader
+    from course_lib.grading.owners import OWNERS
+    from course_lib.grading.submission import in_a_line
 
-    if platform not in ("auto", *PATTERNS):
-        raise CourseError(f"there is no pattern for {platform!r}. Known: {', '.join(PATTERNS)}")
+    if platform not in ("auto", *OWNERS):
+        raise CourseError(f"no platform is called {platform!r}. Known: {', '.join(OWNERS)}")
     course, name = Course.here(), assignment_named(assignment)
     folder = course.root / "downloaded" / name / "archive"
     _keep_archives(archives or [], folder)
+    remove_unfinished(folder)
     for line in Nbgrader(course).collect(name, platform):
-        print(line)
+        print(in_a_line(line, 2000))
     students = course.students(name)
     print(f"submitted/ has {_of(len(students), 'submission')} of {name}. Next:  course grade {assignment}")
 
@@ -62,20 +58,18 @@ def grade(
     seed: Seed = None,
     everything: Annotated[bool, typer.Option("--all", help="Also what was graded and did not change.")] = False,
     unsafe_no_jail: Unsafe = False,
-    library_answers: Library = None,
 ) -> None:
     """Grade a class: submitted/ to graded/ and the gradebook."""
     from course_lib.grading import classroom
     from course_lib.grading.course_folder import Course, assignment_named
     from course_lib.grading.gradebook import Nbgrader
+    from course_lib.grading.lock import alone
     from course_lib.grading.terms import Terms
 
     course, name = Course.here(), assignment_named(assignment)
     nbgrader = Nbgrader(course)
-    terms = Terms(
-        course.seed() if seed is None else seed, not unsafe_no_jail, library_answers or nbgrader.library_answers
-    )
-    with _pace(jobs, dask, everything=everything) as pace:
+    terms = Terms(course.seed() if seed is None else seed, not unsafe_no_jail, nbgrader.library_answers)
+    with alone(course), _pace(jobs, dask, everything=everything) as pace:
         graded = classroom.grade(course, name, terms, pace, nbgrader)
     _print_graded(graded, str(course.class_page(name).relative_to(course.root)))
 
@@ -88,26 +82,25 @@ def regrade(
     dask: Dask = None,
     seed: Annotated[int | None, typer.Option(min=1, help="Of the cases.", show_default="the course's")] = None,
     unsafe_no_jail: Unsafe = False,
-    library_answers: Library = None,
 ) -> None:
     """After a question was mended: who gains, who loses and why, before anything is written."""
     from course_lib.grading import regrade as again
     from course_lib.grading.course_folder import Course, assignment_named
     from course_lib.grading.gradebook import Nbgrader
+    from course_lib.grading.lock import alone
     from course_lib.grading.terms import Terms
 
     course, name = Course.here(), assignment_named(assignment)
     nbgrader = Nbgrader(course)
-    terms = Terms(
-        course.seed() if seed is None else seed, not unsafe_no_jail, library_answers or nbgrader.library_answers
-    )
-    with _pace(jobs, dask, everything=True) as pace:
-        regraded = again.regrade(course, name, terms, pace, nbgrader)
-    _print_changes(regraded)
-    if not write:
-        print("Nothing was written. With --write it is.")
-        raise typer.Exit(1 if regraded.trouble else 0)
-    graded = again.write(course, name, regraded, terms, nbgrader)
+    terms = Terms(course.seed() if seed is None else seed, not unsafe_no_jail, nbgrader.library_answers)
+    with alone(course) if write else nullcontext():
+        with _pace(jobs, dask, everything=True) as pace:
+            regraded = again.regrade(course, name, terms, pace, nbgrader)
+        _print_changes(regraded)
+        if not write:
+            print("Nothing was written. With --write it is.")
+            raise typer.Exit(1 if regraded.trouble else 0)
+        graded = again.write(course, name, regraded, terms, nbgrader)
     _print_graded(graded, str(course.class_page(name).relative_to(course.root)))
 
 

@@ -4,18 +4,17 @@ Nothing of an archive is unpacked as it is. Each notebook whose name tells its l
 under a name of ours; anything else is left where it is, and why is said. So ``../``, absolute names, links and bombs
 have nowhere to go. Put the zips into ``downloaded/PS/archive/``, then ``course collect PS``.
 
-    moodle    Ada Lovelace_123456_assignsubmission_file/ps1.ipynb       student 123456, the participant
-    canvas    lovelaceada_LATE_4711_990017_ps1-2.ipynb                  student 4711, the user
-    plain     ada.ipynb, ada/anything.ipynb, ada.zip with one notebook  student ada
-
-One platform is taken for all, the one that most names fit, since learners choose a part of each name. Where somebody
-handed in several notebooks, the one that holds most cells of the exercise counts; among equals the archive that was
-collected last, which the time of its copy tells, and in it the last by name.
+One platform is taken for all, the one that most names fit (``owners``), since learners choose a part of each name.
+Where two people hand in under one number, neither is taken (``contested``). Where somebody handed in several notebooks,
+the one that holds most cells of the exercise counts; among equals the archive that was collected last, which the time
+of its copy tells, and in it the last by name.
 """
 
 import re
+import shutil
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,48 +22,61 @@ from nbgrader.plugins import ExtractorPlugin, FileNameCollectorPlugin
 from traitlets import Enum
 
 from course_lib.files import write_atomically
+from course_lib.grading import contested
+from course_lib.grading.contested import Claim, claim_of
 from course_lib.grading.course_folder import Course, why_not_a_name
-from course_lib.grading.submission import LARGEST
+from course_lib.grading.owners import OWNERS, Owner, platform_of
+from course_lib.grading.submission import LARGEST, in_a_line
 from course_lib.grading.tampering import cells_in, cells_of, name_of
 from course_lib.grading.zips import Part, parts_of
 
-PATTERNS = {  # lazy, so that the first number counts, which is the platform's
-    "moodle": re.compile(r"(?:[^/]+/)*?(?P<name>[^/]*?)_(?P<student_id>\d+)_assignsubmission_file_?.*", re.DOTALL),
-    "canvas": re.compile(r"(?:[^/]+/)*?(?P<name>[^/_]+)_(?:LATE_)?(?P<student_id>\d+)_\d+_[^/]+(?:/.*)?", re.DOTALL),
-    "plain": re.compile(r"(?P<student_id>[^/]+?)(?:\.zip)?(?:/.*|\.ipynb)", re.DOTALL),
-}
+
+@dataclass(frozen=True, order=True)
+class Offer:
+    """A notebook that may be the one that counts; the greatest is.
+
+    Attributes:
+        rank: Cells of the exercise, number of the archive, and the name.
+        where: It lies.
+    """
+
+    rank: tuple[Any, ...]
+    where: str
 
 
 class CheckedExtractor(ExtractorPlugin):
     """Takes notebooks out of archives, and nothing else; ``extracted/STUDENT/PS.ipynb`` is all that it writes."""
 
     platform = Enum(
-        ("auto", *PATTERNS), "auto", help="Whose names of files tell the students: moodle, canvas or plain."
+        ("auto", *OWNERS), "auto", help="Whose names of files tell the students: moodle, canvas or plain."
     ).tag(config=True)
 
     def extract(self, archive_path: str, extracted_path: str) -> None:
         """Take the notebook of each learner out of the archives."""
         app: Any = self.parent
-        assignment = str(app.coursedir.assignment_id)
-        released = Course(Path(app.coursedir.root)).released(assignment)
-        wanted = {name_of(cell) for cell in cells_of(released)} - {""}
+        course, assignment = Course(Path(app.coursedir.root)), app.coursedir.assignment_id
+        wanted = {name_of(cell) for cell in cells_of(course.released(assignment))} - {""}
         folder = Path(archive_path)
-        pattern = PATTERNS[self.platform if self.platform != "auto" else platform_of([*self._names(folder)])]
-        best: dict[str, tuple[tuple[Any, ...], str]] = {}
+        platform = self.platform if self.platform != "auto" else platform_of([*self._names(folder)])
+        best: dict[str, Offer] = {}
+        claims: dict[str, list[Claim]] = {}
         for number, archive, part in self._parts(folder):
-            student = self._student(part.name, pattern)
-            if student is None:
+            owner = self._owner(part.name, platform)
+            if owner is None:
                 continue
+            student, called = owner
+            claims.setdefault(student, []).append(claim_of(called, part.content))
             alike = len({name_of(cell) for cell in cells_in(part.content)} & wanted)
-            offer, where = (alike, number, _natural(part.name), part.name), f"{part.name} in {archive}"
+            offer = Offer((alike, number, _natural(part.name), part.name), f"{part.name} in {archive}")
             if student in best:
-                self.log.warning("%s handed in several notebooks: %s and %s", student, best[student][1], where)
-            if student not in best or offer > best[student][0]:
-                best[student] = offer, where
+                self._say("%s handed in several notebooks: %s and %s", student, best[student].where, offer.where)
+            if student not in best or offer > best[student]:
+                best[student] = offer
                 write_atomically(Path(extracted_path) / student / f"{assignment}.ipynb", part.content)
-        for student, (offer, where) in best.items():
-            if not offer[0]:
-                self.log.warning("%s of %s holds no cell of %s; it is graded all the same", where, student, assignment)
+        refused = self._refuse_contested(course, assignment, claims, Path(extracted_path))
+        for student, offer in best.items():
+            if student not in refused and not offer.rank[0]:
+                self._say("%s of %s holds no cell of %s; it is graded all the same", offer.where, student, assignment)
 
     def _parts(self, folder: Path) -> Iterator[tuple[int, str, Part]]:
         """Every notebook with number and name of its archive, and what is left out said."""
@@ -76,13 +88,13 @@ class CheckedExtractor(ExtractorPlugin):
             if path.suffix.lower() == ".zip":
                 alone = _of_one(path)
                 if alone:
-                    self.log.warning("Took %s as what the learner %r packed", where, path.stem)
-                for part in parts_of(path, f"{where}/" if alone else "", self.log.warning):
+                    self._say("Took %s as what the learner %r packed", where, path.stem)
+                for part in parts_of(path, f"{where}/" if alone else "", self._say):
                     yield number, where, part
             elif path.suffix != ".ipynb":
-                self.log.warning("Left out %s: neither a zip nor a notebook", where)
+                self._say("Left out %s: neither a zip nor a notebook", where)
             elif path.stat().st_size > LARGEST:
-                self.log.warning("Left out %s: larger than %d MiB", where, LARGEST // 2**20)
+                self._say("Left out %s: larger than %d MiB", where, LARGEST // 2**20)
             else:
                 yield number, where, Part(where, path.read_bytes())
 
@@ -98,15 +110,29 @@ class CheckedExtractor(ExtractorPlugin):
             else:
                 yield path.relative_to(folder).as_posix()
 
-    def _student(self, name: str, pattern: re.Pattern[str]) -> str | None:
-        match = pattern.fullmatch(name)
-        if match is None:
-            self.log.warning("Left out %r: the name does not tell whose it is", name)
+    def _owner(self, name: str, platform: str) -> Owner | None:
+        owner = OWNERS[platform](name)
+        if owner is None:
+            self._say("Left out %r: the name does not tell whose it is", name)
+        elif reason := why_not_a_name(owner[0]):
+            self._say("Left out %r: %s", name, reason)
             return None
-        if reason := why_not_a_name(match["student_id"]):
-            self.log.warning("Left out %r: %s", name, reason)
-            return None
-        return match["student_id"]
+        return owner
+
+    def _refuse_contested(
+        self, course: Course, assignment: str, claims: dict[str, list[Claim]], extracted: Path
+    ) -> set[str]:
+        """Take back the notebooks of numbers that more than one person claims; those numbers."""
+        found = {student: each for student, each in claims.items() if len({called for called, _ in each}) > 1}
+        for student, each in found.items():
+            shutil.rmtree(extracted / student)
+            self._say("%s is %s", student, contested.sentence([called for called, _ in each], student, assignment))
+        contested.write(course, assignment, found)
+        return set(found)
+
+    def _say(self, form: str, *values: Any) -> None:
+        """Complain; names come from learners, and none of them moves the cursor or ends the line."""
+        self.log.warning(form, *(value if isinstance(value, int) else in_a_line(value, 600) for value in values))
 
 
 class CheckedCollector(FileNameCollectorPlugin):
@@ -116,13 +142,6 @@ class CheckedCollector(FileNameCollectorPlugin):
         """The student and the notebook."""
         path = Path(submitted_file)
         return {"student_id": path.parent.name, "file_id": path.stem} if path.suffix == ".ipynb" else None
-
-
-def platform_of(names: Sequence[str]) -> str:
-    """The platform that most names fit; ``plain`` where none fits half of them."""
-    fitting = {platform: sum(bool(PATTERNS[platform].fullmatch(name[:500])) for name in names) for platform in PATTERNS}
-    best = max(("moodle", "canvas"), key=lambda platform: fitting[platform])
-    return best if 2 * fitting[best] > len(names) else "plain"
 
 
 def _of_one(path: Path) -> bool:

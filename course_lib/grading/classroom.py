@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from course_lib.errors import CourseError
 from course_lib.grading import log
+from course_lib.grading.contested import unsettled
 from course_lib.grading.course_folder import Course, write_if_changed
 from course_lib.grading.executor import keep, refuse_without_jail
 from course_lib.grading.gradebook import Nbgrader, needs_autograding
@@ -69,7 +70,7 @@ def grade(course: Course, assignment: str, terms: Terms, pace: Pace, nbgrader: N
         nbgrader: Keeps the gradebook.
 
     Raises:
-        CourseError: If there is nothing to grade, the assignment was not released, or there is no jail.
+        CourseError: If there is nothing to grade, the assignment was not released, or there is no jail or gradebook.
     """
     known = ready(course, assignment, terms, nbgrader)
     course.set_seed(terms.seed)  # which nbgrader's step will ask for
@@ -86,7 +87,7 @@ def grade(course: Course, assignment: str, terms: Terms, pace: Pace, nbgrader: N
     for student in students:
         complaint = nbgrader.autograde(student, assignment, terms)
         if complaint:
-            graded.trouble[student] = f"nbgrader: {complaint.splitlines()[-1]}"
+            graded.trouble[student] = f"nbgrader: {complaint}"
         else:
             graded.recorded += 1
         pace.step()
@@ -129,7 +130,7 @@ def write_pages(course: Course, assignment: str, graded: Graded) -> None:
     title = title_of(course.released(assignment), assignment)
     for student, report in graded.reports.items():
         write_page(course, student, report)
-    text = class_page(assignment, graded.reports, title, graded.trouble)
+    text = class_page(assignment, graded.reports, title, graded.trouble, unsettled(course, assignment))
     write_if_changed(course.class_page(assignment), text)
 
 

@@ -69,6 +69,10 @@ class Course:
         """What the teacher reads."""
         return self.root / "graded" / f"{assignment}.html"
 
+    def contested(self, assignment: str) -> Path:
+        """Numbers under which two people handed in."""
+        return self.root / "downloaded" / assignment / "contested.json"
+
     @property
     def log(self) -> Path:
         """One line for each time that something was judged."""

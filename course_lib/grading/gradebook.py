@@ -16,8 +16,10 @@ from typing import Any
 from course_lib.errors import CourseError
 from course_lib.grading.course_folder import Course
 from course_lib.grading.log import digest_of
+from course_lib.grading.submission import in_a_line
 from course_lib.grading.terms import Terms
 
+NODS = ("Please see the the above traceback", "There was an error processing", "Removing failed")
 EXPECTED = ("Directory not found. Creating", "Clearing existing files")  # of what is replaced on purpose
 
 
@@ -36,14 +38,22 @@ class Nbgrader:
         return str(self.app.config.JudgedExecution.get("library_answers", "zero"))
 
     def submissions(self, assignment: str) -> set[str] | None:
-        """Who has a row in the gradebook; None where it does not know the assignment."""
-        from nbgrader.api import Gradebook, MissingEntry
+        """Who has a row in the gradebook; None where it does not know the assignment.
 
-        with Gradebook(self.app.coursedir.db_url, self.app.coursedir.course_id) as gradebook:
-            try:
+        Raises:
+            CourseError: If the gradebook cannot be read.
+        """
+        from nbgrader.api import Gradebook, MissingEntry
+        from sqlalchemy.exc import DBAPIError
+
+        place = self.app.coursedir.db_url
+        try:
+            with Gradebook(place, self.app.coursedir.course_id) as gradebook:
                 return {each.student.id for each in gradebook.find_assignment(assignment).submissions}
-            except MissingEntry:
-                return None
+        except MissingEntry:
+            return None
+        except DBAPIError as error:
+            raise _unusable(place, error) from error
 
     def release(self, assignment: str) -> str:
         """Run ``nbgrader generate_assignment``; what it complains of, empty where it is content."""
@@ -74,7 +84,11 @@ class Nbgrader:
         return [line for line in said.getvalue().splitlines() if not line.startswith(EXPECTED)]
 
     def autograde(self, student: str, assignment: str, terms: Terms) -> str:
-        """Run ``nbgrader autograde`` for one student; what it complains of, empty where it is content."""
+        """Run ``nbgrader autograde`` for one student; what it complains of, empty where it is content.
+
+        Raises:
+            CourseError: If the gradebook cannot be written.
+        """
         from nbgrader.converters import Autograde
 
         ours = self.app.config.JudgedExecution
@@ -83,6 +97,7 @@ class Nbgrader:
 
     def _run(self, converter: type[Any], assignment: str, student: str, *, force: bool) -> str:
         from nbgrader.converters import NbGraderException
+        from sqlalchemy.exc import DBAPIError
 
         directory = self.app.coursedir
         directory.assignment_id, directory.student_id = assignment, student
@@ -92,8 +107,11 @@ class Nbgrader:
                 step = converter(coursedir=directory, parent=self.app)
                 step.force = force
                 step.start()
-            except (NbGraderException, SystemExit):
-                return said.getvalue().strip() or "nbgrader stopped without a word"
+            except (NbGraderException, SystemExit, DBAPIError) as error:
+                for cause in (error, error.__context__):  # everybody else's score would fail of it, too
+                    if isinstance(cause, DBAPIError):
+                        raise _unusable(directory.db_url, cause) from error
+                return _telling(said.getvalue())
         return ""
 
 
@@ -109,6 +127,23 @@ def needs_autograding(course: Course, student: str, assignment: str, known: set[
     except (OSError, ValueError, KeyError, TypeError):
         return True
     return student not in known or named != digest_of(report)
+
+
+def _unusable(place: str, error: Any) -> CourseError:
+    """What to do about a database that cannot be used."""
+    reason = in_a_line(error.orig)
+    if "locked" in reason:
+        way_out = "Another program writes to it: close Formgrader and whatever else is open on it"
+    else:
+        way_out = "Is it yours to write, is there room on the disk, is it nbgrader's?"
+    return CourseError(f"the gradebook {place} cannot be used: {reason}. {way_out}; then go on with the same command")
+
+
+def _telling(complaint: str) -> str:
+    """The line of a complaint that says most: the last, which in a traceback is the error, but for nbgrader's nods."""
+    lines = [line for line in complaint.splitlines() if line.strip() and not line.startswith(NODS)]
+    line = lines[-1] if lines else "it stopped without a word"
+    return in_a_line(line.removeprefix("course_lib.errors.CourseError: "), 500)
 
 
 @cache

@@ -44,7 +44,11 @@ def submission_page(student: str, report: SubmissionReport, title: str) -> str:
 
 
 def class_page(
-    assignment: str, reports: Mapping[str, SubmissionReport], title: str, trouble: Mapping[str, str] | None = None
+    assignment: str,
+    reports: Mapping[str, SubmissionReport],
+    title: str,
+    trouble: Mapping[str, str] | None = None,
+    contested: Mapping[str, str] | None = None,
 ) -> str:
     """What a teacher reads.
 
@@ -53,8 +57,9 @@ def class_page(
         reports: By student.
         title: Of the assignment.
         trouble: Student to why there is no report.
+        contested: Student to who claims to be them.
     """
-    summary = summary_of(assignment, reports, trouble)
+    summary = summary_of(assignment, reports, trouble, contested)
     return _render("class.html", summary=summary, title=title)
 
 

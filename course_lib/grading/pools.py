@@ -18,6 +18,7 @@ from pathlib import Path
 from course_lib.errors import CourseError
 from course_lib.grading.assessing import assess
 from course_lib.grading.reports import SubmissionReport
+from course_lib.grading.submission import in_a_line
 from course_lib.grading.terms import Terms
 
 HOPELESS = 3  # submissions in a row that take their judge down
@@ -65,7 +66,7 @@ def judge_task(task: Task) -> Judged:
     try:
         report = assess(task.submitted, task.released, task.assignment, task.terms)
     except Exception as error:  # the judge's own mistakes cost one submission and are told
-        return Judged(task, None, time.monotonic() - started, f"{type(error).__name__}: {error}")
+        return Judged(task, None, time.monotonic() - started, in_a_line(f"{type(error).__name__}: {error}", 500))
     return Judged(task, report, time.monotonic() - started)
 
 

@@ -97,7 +97,7 @@ def write(course: Course, assignment: str, regraded: Regraded, terms: Terms, nbg
         if not needs_autograding(course, student, assignment, known):
             continue
         if complaint := nbgrader.autograde(student, assignment, terms):
-            graded.trouble[student] = f"nbgrader: {complaint.splitlines()[-1]}"
+            graded.trouble[student] = f"nbgrader: {complaint}"
         else:
             graded.recorded += 1
     write_pages(course, assignment, graded)

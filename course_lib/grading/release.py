@@ -36,7 +36,7 @@ def release(course: Course, nbgrader: Nbgrader) -> dict[str, tuple[int, int]]:
     released: dict[str, tuple[int, int]] = {}
     for name in names:
         if complaint := nbgrader.release(name):
-            faults.append(f"{name}: nbgrader says: {complaint.splitlines()[-1]}")
+            faults.append(f"{name}: nbgrader says: {complaint}")
             continue
         faults += [f"{name}: {fault}" for fault in faults_of(course, name)]
         cells = cells_of(course.released(name))

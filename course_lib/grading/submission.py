@@ -175,3 +175,8 @@ def plain(text: str, most: int = 200) -> str:
     shown = text if len(text) <= most else text[:most] + " [...]"
     shown = "".join(letter if letter.isprintable() or letter == "\n" else UNSHOWN for letter in shown)
     return shown.encode("utf-8", "replace").decode()
+
+
+def in_a_line(text: object, most: int = 200) -> str:
+    """The same for lists and logs, where a line end could pretend to be another entry."""
+    return plain(str(text), most).replace("\n", UNSHOWN)

@@ -1,7 +1,7 @@
 """summary: a class in numbers: what was learned, what went wrong most often, and who needs a person."""
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import mean, median
@@ -96,7 +96,10 @@ class Summary:
 
 
 def summary_of(
-    assignment: str, reports: Mapping[str, SubmissionReport], trouble: Mapping[str, str] | None = None
+    assignment: str,
+    reports: Mapping[str, SubmissionReport],
+    trouble: Mapping[str, str] | None = None,
+    contested: Mapping[str, str] | None = None,
 ) -> Summary:
     """Count a class.
 
@@ -104,11 +107,17 @@ def summary_of(
         assignment: Such as ``ps1_dark_knowledge``.
         reports: By student.
         trouble: Student to why there is no report.
+        contested: Student to who claims to be them.
     """
     reports = dict(sorted(reports.items()))
     names = dict.fromkeys(question.name for report in reports.values() for question in report.questions)
-    attention = {student: reasons for student, report in reports.items() if (reasons := tuple(_reasons(report)))}
-    attention |= {student: (f"not graded: {reason}",) for student, reason in (trouble or {}).items()}
+    attention = defaultdict[str, list[str]](list)
+    for student, sentence in (contested or {}).items():
+        attention[student].append(sentence)
+    for student, reason in (trouble or {}).items():
+        attention[student].append(f"not graded: {reason}")
+    for student, report in reports.items():
+        attention[student] += _reasons(report)
     return Summary(
         assignment,
         reports,
@@ -120,7 +129,7 @@ def summary_of(
         _distribution(
             [report.points for report in reports.values()], max((r.max_points for r in reports.values()), default=0)
         ),
-        dict(sorted(attention.items())),
+        {student: tuple(reasons) for student, reasons in sorted(attention.items()) if reasons},
         sum(any(question.verdict == "manual" for question in report.questions) for report in reports.values()),
     )
 

@@ -41,7 +41,7 @@ def parts_of(file: Path | IO[bytes], where: str, say: Say, *, nested: bool = Fal
     Args:
         file: The archive.
         where: What names of parts begin with.
-        say: Called with a format and its values for each entry that is left out.
+        say: Called with a format and its values for each entry that is left out; some are a stranger's words.
         nested: Whether this archive lies in another one; a third level is not opened.
     """
     try:

@@ -8,8 +8,8 @@ import zipfile
 import pytest
 from released_course import PS
 
-from course_lib.grading import zips
-from course_lib.grading.archives import PATTERNS, platform_of
+from course_lib.grading import contested, zips
+from course_lib.grading.owners import owner_on_canvas, owner_on_moodle, platform_of
 from course_lib.grading.zips import parts_of
 
 
@@ -67,14 +67,23 @@ def test_plain_names_are_students_as_files_folders_and_zips(collect, course):
 
 
 @pytest.mark.parametrize(
-    "name",
+    ("name", "student"),
     [
-        "Eve_11_assignsubmission_file_/x_22_assignsubmission_file_/ps1.ipynb",
-        "Eve_11_assignsubmission_file_x_22_assignsubmission_file_.ipynb",
+        ("Eve_11_assignsubmission_file_/x_22_assignsubmission_file_/ps1.ipynb", "11"),
+        ("Eve_11_assignsubmission_file/x_22_assignsubmission_file_.ipynb", "11"),
+        ("Eve_22_assignsubmission_file_11_assignsubmission_file_/ps1.ipynb", "11"),
+        ("all/Eve_22_assignsubmission_file_11_assignsubmission_file/ps1.ipynb", "11"),
+        ("Eve_11_assignsubmission_file_x.zip/y_22_assignsubmission_file_/ps1.ipynb", "11"),
+        ("Eve_22_assignsubmission_file_11_assignsubmission_onlinetext_/ps1.ipynb", None),
+        ("Eve_11_assignsubmission_file_x_22_assignsubmission_file_.ipynb", None),
+        ("Eve_22_assignsubmission_file_11_assignsubmission_file_ps1.ipynb", None),
+        ("Eve_22_assignsubmission_file_11_assignsubmission_file_w.zip/ps1.ipynb", None),
+        ("Eve_assignsubmission_file_/ps1.ipynb", None),
     ],
 )
-def test_nobody_hands_in_for_somebody_else_on_moodle(name):
-    assert PATTERNS["moodle"].fullmatch(name)["student_id"] == "11"
+def test_nobody_hands_in_for_somebody_else_on_moodle(name, student):
+    """Eve is 11, may be called like somebody else's folder, and names her files as she likes."""
+    assert (owner_on_moodle(name) or (None,))[0] == student
 
 
 @pytest.mark.parametrize(
@@ -86,7 +95,7 @@ def test_nobody_hands_in_for_somebody_else_on_moodle(name):
     ],
 )
 def test_nobody_hands_in_for_somebody_else_on_canvas(name):
-    assert PATTERNS["canvas"].fullmatch(name)["student_id"] == "11"
+    assert owner_on_canvas(name)[0] == "11"
 
 
 def test_one_odd_name_does_not_change_whose_names_are_read(collect):
@@ -193,3 +202,50 @@ def test_names_without_a_letter_and_damaged_entries_stop_nothing(collect):
 def test_a_zip_of_one_notebook_is_said_to_be_its_learners(collect):
     found, said = collect([("notes.ipynb", "{}")], name="ada.zip")
     assert found.keys() == {"ada"} and "Took ada.zip as what the learner 'ada' packed" in said
+
+
+def test_of_two_people_who_claim_one_number_neither_is_taken_until_a_teacher_chose(collect, course):
+    claims = [
+        ("Ada Lovelace_123_assignsubmission_file/ps1.ipynb", "[1]"),
+        ("Eve_123_assignsubmission_file_/ps1.ipynb", "[2]"),
+        ("Sam_456_assignsubmission_file_/ps1.ipynb", "[3]"),
+        ("Sam_456_assignsubmission_file_/again.ipynb", "[4]"),
+    ]
+    found, said = collect(claims)
+    assert found.keys() == {"456"}
+    assert "123 is claimed by 'Ada Lovelace' and 'Eve', and neither was taken: put the right" in said
+    assert list(contested.unsettled(course, PS)) == ["123"]
+    course.submission("123", PS).parent.mkdir(parents=True)
+    course.submission("123", PS).write_text("[1]")
+    assert contested.unsettled(course, PS) == {}
+    collect([claims[2]])
+    assert contested.unsettled(course, PS) == {} and course.submission("123", PS).read_text() == "[1]"
+
+
+def test_of_two_who_claim_one_number_what_was_collected_before_stays(collect, course):
+    found, _ = collect([("Ada_123_assignsubmission_file/ps1.ipynb", "[1]")], name="monday.zip")
+    found, _ = collect([("Eve_123_assignsubmission_file/ps1.ipynb", "[2]")], name="tuesday.zip")
+    assert found == {"123": b"[1]"} and list(contested.unsettled(course, PS)) == ["123"]
+    (course.root / "downloaded" / PS / "archive" / "tuesday.zip").unlink()
+    found, _ = collect([("Sam_456_assignsubmission_file/ps1.ipynb", "[3]")], name="sam.zip")
+    assert found["123"] == b"[1]" and contested.unsettled(course, PS) == {}
+
+
+EVIL = "\x1b[2J\x1b]0;title\x07\r\n\u202e\u2066\x85\u2028 eve"
+
+
+@pytest.mark.parametrize("platform", ["moodle", "plain"])
+def test_no_name_moves_the_cursor_or_pretends_to_be_another_line(collect, platform):
+    evil = f"Eve{EVIL}_1_assignsubmission_file_"
+    inner = packed([(f"{EVIL}.ipynb", "{}"), (f"{EVIL}.txt", "x"), (f"../{EVIL}", "x"), (f"{EVIL}.zip", b"no zip")])
+    entries = [
+        *[(f"{evil}/{EVIL}{number}.zip", inner) for number in range(2)],
+        (f"{evil}/{EVIL}.zip", b"no zip"),
+        (f"{evil}/{EVIL}.html", "x"),
+        (f"{EVIL}.ipynb", "{}"),
+        ("Ada_1_assignsubmission_file_/ps1.ipynb", "{}"),
+    ]
+    _, said = collect(entries, platform=platform)
+    assert said and "eve" in said
+    assert all(letter.isprintable() for letter in said.replace("\n", ""))
+    assert not any(line.startswith((" eve", "title")) for line in said.split("\n"))

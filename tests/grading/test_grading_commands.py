@@ -1,8 +1,13 @@
 """``course collect``, ``course grade`` and ``course regrade`` say what they did, and what a teacher can mend."""
 
 import json
+import os
+import sqlite3
+import subprocess
+import sys
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import pytest
 from released_course import PS, scores
@@ -10,6 +15,9 @@ from typer.testing import CliRunner
 
 from course_lib.cli import app
 from course_lib.errors import CourseError
+from course_lib.grading import log
+from course_lib.grading.gradebook import Nbgrader, _app
+from course_lib.grading.lock import alone
 from course_lib.grading.rehearsal import hand_in, with_answer
 
 
@@ -89,10 +97,9 @@ def test_collecting_names_what_comes_next_and_what_was_left_out(course, run, tmp
     [
         (("collect", "ps1"), "name an archive"),
         (("collect", "ps1", "nowhere.zip"), "there is no archive nowhere.zip"),
-        (("collect", "ps1", "--platform", "blackboard"), "no pattern for 'blackboard'"),
+        (("collect", "ps1", "--platform", "blackboard"), "no platform is called 'blackboard'"),
         (("grade", "ps9"), "unknown assignment 'ps9'"),
         (("grade", "ps1"), "nobody handed in"),
-        (("grade", "ps1", "--library-answers", "jail"), "warn or zero"),
         (("regrade", "ps1"), "nobody handed in"),
     ],
 )
@@ -132,3 +139,82 @@ def test_a_dry_regrade_that_leaves_somebody_out_ends_with_1(course, right, run):
     assert "Nothing was written" in run("regrade", "ps1")
     hand_in(course, PS, {"eve": right})
     assert "left out: eve: not graded yet" in run("regrade", "ps1", code=1)
+
+
+def test_what_a_call_of_the_library_costs_stands_in_the_configuration_which_formgrader_reads_too(course, right, run):
+    hand_in(course, PS, {"ada": right})
+    config = course.root / "nbgrader_config.py"
+    text = config.read_text()
+    assert "No such option" in run("grade", "ps1", "--library-answers", "warn", code=2)
+    for policy in ("warn", "zero"):
+        config.write_text(text.replace('library_answers = "zero"', f'library_answers = "{policy}"'))
+        _app.cache_clear()
+        assert "1 submission judged" in run("grade", "ps1")
+        assert log.last_entries(course, PS)["ada"].library_answers == policy
+    config.write_text(text.replace('library_answers = "zero"', 'library_answers = "jail"'))
+    _app.cache_clear()
+    with pytest.raises(CourseError, match="warn or zero"):
+        run("grade", "ps1")
+
+
+def test_two_graders_in_one_course_do_not_meet(course, right, run):
+    hand_in(course, PS, {"ada": right})
+    with alone(course):
+        for words in (("grade", "ps1"), ("regrade", "ps1", "--write")):
+            with pytest.raises(CourseError, match=rf"being graded already, by process {os.getpid()}: wait"):
+                run(*words)
+    run("grade", "ps1")
+    with alone(course):
+        assert "Nothing was written" in run("regrade", "ps1")
+
+
+def test_what_a_killed_grader_left_unfinished_is_gone_after_the_next(course, right, run):
+    hand_in(course, PS, {"ada": right})
+    ended = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True)
+    places = [course.root / ".grading-seed", course.class_page(PS), course.report("ada", PS)]
+    left = [place.with_name(f".{place.name.lstrip('.')}.{ended.stdout.strip()}.tmp") for place in places]
+    for path in left:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("half")
+    run("grade", "ps1")
+    assert not [path for path in left if path.exists()]
+
+
+def test_a_gradebook_that_is_locked_or_none_is_told_with_the_way_out(course, right, run, monkeypatch):
+    hand_in(course, PS, {"ada": right})
+    path = course.root / "gradebook.db"
+    good = path.read_bytes()
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(CourseError, match=r"gradebook sqlite:.*database is locked.*close Formgrader"):
+            run("grade", "ps1")
+    path.write_bytes(b"no database at all, but long enough to be looked at" * 99)
+    with pytest.raises(CourseError, match=r"is not a database.*go on with the same command"):
+        run("grade", "ps1")
+    path.write_bytes(good)
+    assert "1 score written" in run("grade", "ps1")
+
+
+def test_a_gradebook_that_is_locked_while_scores_are_written_stops_at_once(course, right, run, monkeypatch):
+    hand_in(course, PS, {"ada": right, "eve": right})
+    autograde = Nbgrader.autograde
+
+    def while_locked(self, *words):
+        with closing(sqlite3.connect(course.root / "gradebook.db", isolation_level=None)) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            return autograde(self, *words)
+
+    monkeypatch.setattr(Nbgrader, "autograde", while_locked)
+    with pytest.raises(CourseError, match="database is locked"):
+        run("grade", "ps1")
+    monkeypatch.undo()
+    assert {path.name for path in (course.root / "graded").iterdir()} >= {"ada", "eve"}
+
+
+def test_who_is_claimed_by_two_is_named_when_collecting_and_on_the_page(course, right, run, tmp_path):
+    with zipfile.ZipFile(tmp_path / "class.zip", "w") as archive:
+        for called, number in (("Ada", 1), ("Eve", 1), ("Sam", 2)):
+            archive.writestr(f"{called}_{number}_assignsubmission_file_/ps1.ipynb", json.dumps(right))
+    assert "1 is claimed by 'Ada' and 'Eve'" in run("collect", "ps1", str(tmp_path / "class.zip"))
+    run("grade", "ps1")
+    assert "claimed by &#39;Ada&#39; and &#39;Eve&#39;" in course.class_page(PS).read_text()
