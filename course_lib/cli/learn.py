@@ -13,11 +13,12 @@ RELEASED = CHECKOUT / "exercises"
 FIRST = "notebooks/00_start_here.ipynb"
 
 
-@app.command()
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def lab(
+    context: typer.Context,
     browser: Annotated[bool, typer.Option(help="Open a browser; without, the address is printed.")] = True,
 ) -> None:
-    """Open JupyterLab at the first lesson."""
+    """Open JupyterLab at the first lesson; other options, such as --allow-root, go to jupyter lab."""
     import os
     import sys
 
@@ -26,8 +27,9 @@ def lab(
     # without bytecode every start of a kernel compiles torch again, which takes seconds
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     os.chdir(CHECKOUT)
-    options = [] if browser else ["--no-browser"]
-    os.execv(sys.executable, [sys.executable, "-m", "jupyter", "lab", FIRST, *options])
+    # a notebook named on the command line would make its folder the root, and exercises would lie outside
+    options = [f"--LabApp.default_url=/lab/tree/{FIRST}", *([] if browser else ["--no-browser"]), *context.args]
+    os.execv(sys.executable, [sys.executable, "-m", "jupyter", "lab", *options])
 
 
 @app.command()

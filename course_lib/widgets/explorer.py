@@ -17,7 +17,11 @@ from course_lib.widgets.threads import one_thread
 WIDE = ipywidgets.Layout(width="min(640px, 98%)")
 NAMED = {"description_width": "12em"}
 LARGE = "course-large"  # a class whose names of controls are read from the last row
-STYLE = f"<style>.{LARGE} {{--jp-widgets-font-size: 15px; --jp-widgets-inline-height: 30px}}</style>"
+STYLE = (
+    f"<style>.{LARGE} {{--jp-widgets-font-size: 15px; --jp-widgets-inline-height: 30px}}"
+    f".{LARGE} select, .{LARGE} option {{background-color: white !important; color: {INK} !important}}"
+    f".{LARGE} .jupyter-button {{width: auto}}</style>"
+)
 
 
 class Explorer(ipywidgets.VBox):
