@@ -20,7 +20,7 @@ LARGE = "course-large"  # a class whose names of controls are read from the last
 STYLE = (
     f"<style>.{LARGE} {{--jp-widgets-font-size: 15px; --jp-widgets-inline-height: 30px}}"
     f".{LARGE} select, .{LARGE} option {{background-color: white !important; color: {INK} !important}}"
-    f".{LARGE} .jupyter-button {{width: auto}}</style>"
+    f".{LARGE} .jupyter-button {{width: auto; min-width: 9em; align-self: flex-start}}</style>"
 )
 
 
