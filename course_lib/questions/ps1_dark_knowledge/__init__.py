@@ -2,8 +2,9 @@
 
 from course_lib.questions.ps1_dark_knowledge.distillation_gradient import DISTILLATION_GRADIENT
 from course_lib.questions.ps1_dark_knowledge.distillation_loss import DISTILLATION_LOSS
-from course_lib.questions.ps1_dark_knowledge.entropy import DARK_KNOWLEDGE_SHARE, ENTROPY
+from course_lib.questions.ps1_dark_knowledge.entropy import ENTROPY
 from course_lib.questions.ps1_dark_knowledge.flatten import FLATTEN_DARK_KNOWLEDGE
+from course_lib.questions.ps1_dark_knowledge.share import DARK_KNOWLEDGE_SHARE
 from course_lib.questions.ps1_dark_knowledge.soft_cross_entropy import SOFT_CROSS_ENTROPY
 from course_lib.questions.ps1_dark_knowledge.softmax import SOFTMAX_WITH_TEMPERATURE
 

@@ -8,9 +8,9 @@ from course_lib.questions.case import Case, Outputs
 from course_lib.questions.ps1_dark_knowledge.distillation_loss import cases
 from course_lib.questions.question import Mistake, Question
 
-HINTON = "https://arxiv.org/abs/1503.02531"  # section 2.1: the gradient, and its limit at high temperature
-PER_CLASS = "https://github.com/haitongli/knowledge-distillation-pytorch/issues/2"
-FORGOTTEN = "https://github.com/google-research/scenic/issues/706"
+SUMMED = "https://github.com/ai-safety-foundation/sparse_autoencoder/issues/63"
+PER_CLASS = "https://github.com/facebookresearch/deit/issues/116"
+FORGOTTEN = "https://github.com/keras-team/keras-io/issues/869"
 
 
 def _rows_sum_to_zero(case: Case, outputs: Outputs) -> bool:
@@ -75,14 +75,14 @@ DISTILLATION_GRADIENT = Question(
             "sign",
             _sign,
             "A student that says too much of a class should be pushed down there: check the sign.",
-            HINTON,
+            "https://github.com/deeplearning4j/deeplearning4j/issues/349",
         ),
-        Mistake("per_image", _per_image, "The loss is a mean over the batch, and so is its gradient.", PER_CLASS),
+        Mistake("per_image", _per_image, "The loss is a mean over the batch, and so is its gradient.", SUMMED),
         Mistake(
             "inner_derivative",
             _inner_derivative,
             "Logits enter divided by T: the chain rule asks for one factor.",
-            HINTON,
+            "https://github.com/apache/mxnet/pull/11466",  # whether it is there is asked in the review
         ),
         Mistake("no_square", _no_square, "The loss carries a factor that its gradient must carry, too.", FORGOTTEN),
         Mistake("per_class", _per_class, "Classes are added up, not averaged.", PER_CLASS),

@@ -113,25 +113,25 @@ DISTILLATION_LOSS = Question(
             "no_square",
             _without_square,
             "Dividing logits by T shrinks the gradient by about T squared: something has to make up for it.",
-            "https://github.com/google-research/scenic/issues/706",
+            "https://github.com/keras-team/keras-io/issues/869",
         ),
         Mistake(
             "mean_over_entries",
             _mean_over_entries,
             "This averages over all N * K entries: the mean is over the batch only.",
-            "https://github.com/haitongli/knowledge-distillation-pytorch/issues/2",
+            "https://github.com/facebookresearch/deit/issues/116",
         ),
         Mistake(
             "swapped",
             _swapped,
             "Which of the two is the truth here? This is KL(student || teacher).",
-            "https://github.com/microsoft/ProDA/issues/20",
+            "https://github.com/paiml/aprender/pull/2153",
         ),
         Mistake(
             "sharp_teacher",
             _sharp_teacher,
             "The teacher is not softened: both see the same temperature.",
-            "https://github.com/google-research/scenic/issues/706",
+            "https://github.com/huawei-noah/Pretrained-Language-Model/issues/11",
         ),
         Mistake(
             "teacher_twice",
@@ -149,7 +149,7 @@ DISTILLATION_LOSS = Question(
             "cross_entropy",
             _cross_entropy,
             "This is a cross-entropy: a student that agrees with its teacher would still pay the teacher's entropy.",
-            "https://github.com/yuanli2333/Teacher-free-Knowledge-Distillation/issues/5",
+            "https://github.com/jongwooko/distillm/issues/7",
         ),
     ),
     hints=(

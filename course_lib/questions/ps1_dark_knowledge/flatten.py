@@ -1,4 +1,4 @@
-"""flatten: a teacher without dark knowledge."""
+"""flatten: a teacher without dark knowledge. Of tied top classes either may stay, so properties judge the values."""
 
 import numpy as np
 import torch
@@ -6,11 +6,10 @@ from torch import Tensor
 
 from course_lib import dark_knowledge
 from course_lib.questions import draws
-from course_lib.questions.case import Case, Outputs
+from course_lib.questions.case import Array, Case, Outputs
 from course_lib.questions.question import Mistake, Question
 
-SMOOTHING = "https://arxiv.org/abs/1512.00567"  # label smoothing spreads over all classes, the true one included
-BORN_AGAIN = "https://arxiv.org/abs/1805.04770"  # which permutes dark knowledge instead: another ablation
+PRECISION = {"float64": (1e-6, 1e-9), "float32": (1e-4, 1e-5)}  # relative and absolute
 
 
 def _cases(rng: np.random.Generator) -> list[Case]:
@@ -19,6 +18,7 @@ def _cases(rng: np.random.Generator) -> list[Case]:
         Case("plain", {"probs": draws.probabilities(rng, 2, 4)}),
         Case("edge", {"probs": np.eye(3)}, "rows that are certain"),
         Case("edge", {"probs": draws.probabilities(rng, 3, 2)}, "only two classes"),
+        Case("edge", {"probs": np.array([[0.4, 0.4, 0.2]])}, "two top classes that are equal"),
         Case("edge", {"probs": draws.probabilities(rng, 3, 3, dtype="float32")}, "float32"),
         Case("stress", {"probs": draws.probabilities(rng, 2, 6, scale=12.0)}, "very confident rows"),
         Case("random", {"probs": draws.probabilities(rng, 5, 9)}),
@@ -26,8 +26,25 @@ def _cases(rng: np.random.Generator) -> list[Case]:
     ]
 
 
+def _close(mine: Array, right: Array) -> bool:
+    relative, absolute = PRECISION[str(mine.dtype)]
+    return bool(np.allclose(mine, right, rtol=relative, atol=absolute))
+
+
 def _confidence_kept(case: Case, outputs: Outputs) -> bool:
-    return bool(np.allclose(outputs["result"].max(axis=1), np.asarray(case.arguments["probs"]).max(axis=1), atol=1e-6))
+    return _close(outputs["result"].max(axis=1), np.asarray(case.arguments["probs"]).max(axis=1))
+
+
+def _top_stays_on_top(case: Case, outputs: Outputs) -> bool:
+    probs = np.asarray(case.arguments["probs"])
+    rows = np.arange(len(probs))
+    return bool((probs[rows, outputs["result"].argmax(axis=1)] == probs.max(axis=1)).all())
+
+
+def _others_share_evenly(case: Case, outputs: Outputs) -> bool:
+    probs = np.asarray(case.arguments["probs"])
+    rest = np.sort(probs, axis=1)[:, :-1]
+    return _close(np.sort(outputs["result"], axis=1)[:, :-1], np.broadcast_to(rest.mean(axis=1)[:, None], rest.shape))
 
 
 def _rows_sum_to_one(case: Case, outputs: Outputs) -> bool:
@@ -49,6 +66,10 @@ def _row_by_row(probs: Tensor) -> Tensor:
     return torch.stack(rows)
 
 
+def _last_of_tied(probs: Tensor) -> Tensor:
+    return _with_one_hot(probs.flip(1)).flip(1)
+
+
 def _over_all(probs: Tensor) -> Tensor:
     top = torch.nn.functional.one_hot(probs.argmax(dim=1), probs.shape[1]).to(probs.dtype)
     confidence = probs.amax(dim=1, keepdim=True)
@@ -65,13 +86,9 @@ def _hard(probs: Tensor) -> Tensor:
     return torch.nn.functional.one_hot(probs.argmax(dim=1), probs.shape[1]).to(probs.dtype)
 
 
-def _reversed(probs: Tensor) -> Tensor:
-    permuted = probs.flip(1).clone()
-    rows, top = torch.arange(len(probs)), probs.argmax(dim=1)
-    other = probs.shape[1] - 1 - top
-    permuted[rows, other] = permuted[rows, top].clone()
-    permuted[rows, top] = probs.amax(dim=1)
-    return permuted
+def _both_kept(probs: Tensor) -> Tensor:
+    confidence = probs.amax(dim=1, keepdim=True)
+    return torch.where(probs == confidence, confidence, (1 - confidence) / (probs.shape[1] - 1))
 
 
 FLATTEN_DARK_KNOWLEDGE = Question(
@@ -81,23 +98,39 @@ FLATTEN_DARK_KNOWLEDGE = Question(
     minutes=10,
     cases=_cases,
     reference=dark_knowledge.flatten_dark_knowledge,
-    alternatives=(_with_one_hot, _row_by_row),
+    random=True,
+    alternatives=(_with_one_hot, _row_by_row, _last_of_tied),
     invariants={
         "The confidence of each row stays what it was.": _confidence_kept,
+        "The class on top stays on top.": _top_stays_on_top,
         "Each row still sums to 1.": _rows_sum_to_one,
+        "All other classes have the same probability.": _others_share_evenly,
     },
     mistakes=(
         Mistake(
             "over_all",
             _over_all,
             "The top class gets a part of the rest as well: its probability should stay.",
-            SMOOTHING,
+            "https://github.com/JIA-Lab-research/MiSLAS/issues/4",
         ),
         Mistake(
-            "divided_by_all", _divided_by_all, "How many classes share the rest? Check the sum of a row.", SMOOTHING
+            "divided_by_all",
+            _divided_by_all,
+            "How many classes share the rest? Check the sum of a row.",
+            "https://github.com/Thijsvanede/DeepCASE/issues/8",  # divides by K - 2
         ),
-        Mistake("hard", _hard, "This throws the confidence away as well: the rest has to go somewhere.", SMOOTHING),
-        Mistake("permuted", _reversed, "The others are dealt out anew, not spread evenly.", BORN_AGAIN),
+        Mistake(
+            "hard",
+            _hard,
+            "This throws the confidence away as well: the rest has to go somewhere.",
+            "https://github.com/JDAI-CV/FADA/issues/21",
+        ),
+        Mistake(
+            "both_kept",
+            _both_kept,
+            "Where two classes share the first place, how many places keep their probability in yours?",
+            "https://github.com/arcee-ai/mergekit/pull/677",
+        ),
     ),
     hints=(
         "What is left of 1 when the top class has taken its part?",

@@ -86,7 +86,7 @@ SOFT_CROSS_ENTROPY = Question(
             "mean_over_entries",
             _mean_over_entries,
             "This averages over classes too: the classes of an image are added up, only images are averaged.",
-            "https://github.com/haitongli/knowledge-distillation-pytorch/issues/2",
+            "https://github.com/pytorch/pytorch/issues/6988",
         ),
         Mistake(
             "hard_targets",
@@ -98,19 +98,19 @@ SOFT_CROSS_ENTROPY = Question(
             "sum_over_batch",
             _sum_over_batch,
             "This grows with the batch: repeat the batch twice and look.",
-            "https://github.com/fastai/fastai/issues/2286",
+            "https://github.com/ai-safety-foundation/sparse_autoencoder/issues/63",
         ),
         Mistake(
             "softmax_twice",
             _softmax_twice,
             "A softmax is taken twice: which of the functions you call takes logits?",
-            "https://github.com/gpleiss/temperature_scaling/issues/29",
+            "https://github.com/layer6ai-labs/TabDPT-inference/pull/46",
         ),
         Mistake(
             "log_of_softmax",
             _log_of_softmax,
             "The logarithm of a probability that was rounded to 0 is infinite: take it before anything is rounded.",
-            "https://github.com/microsoft/ProDA/issues/20",
+            "https://github.com/deeplearning4j/deeplearning4j/issues/785",
         ),
     ),
     hints=(

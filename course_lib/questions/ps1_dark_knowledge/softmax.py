@@ -9,11 +9,10 @@ from course_lib.questions import draws
 from course_lib.questions.case import Case, Outputs
 from course_lib.questions.question import Mistake, Question
 
-CS336 = "https://github.com/stanford-cs336/assignment1-basics"
-
 
 def _cases(rng: np.random.Generator) -> list[Case]:
     hand = np.array([[2.0, 0.0, -2.0], [0.0, 0.0, 0.0]])
+    rivals = np.array([[10_000.0, 9_999.9, 0.0]])
     random = [
         Case(
             "random", {"logits": draws.logits(rng, n, classes, dtype=dtype), "temperature": float(rng.uniform(0.3, 9))}
@@ -29,6 +28,7 @@ def _cases(rng: np.random.Generator) -> list[Case]:
         Case("stress", {"logits": 1e4 * draws.logits(rng, 2, 5), "temperature": 1e3}, "logits of 10,000"),
         Case("stress", {"logits": 1e4 * hand, "temperature": 0.05}, "logits of 10,000 and a cold temperature"),
         Case("stress", {"logits": hand - 1e4, "temperature": 1e3}, "logits around -10,000 and a hot temperature"),
+        Case("stress", {"logits": rivals, "temperature": 0.05}, "two large logits that are nearly equal"),
         *random,
     ]
 
@@ -92,25 +92,25 @@ SOFTMAX_WITH_TEMPERATURE = Question(
             "multiplied",
             _multiplied,
             "A high temperature should soften: look at what yours does to the largest probability as T grows.",
-            "https://github.com/gpleiss/temperature_scaling/issues/3",
+            "https://github.com/bowang-lab/BLEEP/issues/5",
         ),
         Mistake(
             "over_images",
             _over_images,
             "Classes compete within an image, not images within a class: check along which dimension you normalise.",
-            CS336,
+            "https://github.com/d2l-ai/d2l-en/pull/2274",
         ),
         Mistake(
             "overflow",
             _unshifted,
             "exp of a large number is infinite: which constant can you take off every logit of a row for free?",
-            CS336,
+            "https://github.com/uTensor/uTensor/issues/175",
         ),
         Mistake(
             "divided_afterwards",
             _divided_afterwards,
             "The temperature belongs to the logits, before they become probabilities.",
-            "https://github.com/gpleiss/temperature_scaling/issues/29",
+            "https://github.com/MoonshotAI/Kimi-Audio/pull/161",
         ),
     ),
     hints=(

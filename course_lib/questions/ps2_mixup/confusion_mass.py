@@ -10,7 +10,6 @@ from course_lib.questions.case import Array, Case, Outputs
 from course_lib.questions.question import Mistake, Question
 
 PERMUTATIONS = "https://github.com/xudonmao/VMT/issues/1"
-COMPLEMENT = "https://arxiv.org/abs/2203.08679"  # DKD splits the mass in two: of the target, of all others
 
 
 def _cases(rng: np.random.Generator) -> list[Case]:
@@ -98,7 +97,12 @@ CONFUSION_MASS = Question(
         "Where both images are of one class, that class is taken away once.": _a_pair_of_one_class_counts_once,
     },
     mistakes=(
-        Mistake("inside", _inside, "This is the mass of the pair; what lies outside of it is asked for.", COMPLEMENT),
+        Mistake(
+            "inside",
+            _inside,
+            "This is the mass of the pair; what lies outside of it is asked for.",
+            "https://github.com/lucidrains/halonet-pytorch/issues/4",  # a mask the wrong way round
+        ),
         Mistake(
             "own_class_only",
             _own_class_only,

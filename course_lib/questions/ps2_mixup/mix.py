@@ -36,7 +36,9 @@ def _cases(rng: np.random.Generator) -> list[Case]:
         case("edge", (4, 2), "weights of 0 and 1", lam=np.array([0.0, 1.0, 1.0, 0.0])),
         case("edge", (4, 4), "as many numbers as examples", partner=np.array([3, 3, 0, 0])),
         case("edge", (3, 2, 2, 2), "float32 images", "float32", partner=cycle),
+        case("edge", (3, 2), "float32 examples and float64 weights", "float32", lam=draws.lambdas(rng, 3)),
         case("edge", (1, 3), "one example that is its own partner", partner=np.array([0])),
+        case("edge", (2, 3), "weights of 1", lam=np.ones(2), partner=np.array([1, 0])),
         case("stress", (64, 3, 4, 4), "64 colour images, float32", "float32"),
         case("random", (7,)),
         case("random", (6, 2, 3, 3)),
@@ -52,6 +54,10 @@ def _itself_is_kept(case: Case, outputs: Outputs) -> bool:
 def _within_range(case: Case, outputs: Outputs) -> bool:
     batch = np.asarray(case.arguments["batch"])
     return bool((outputs["result"] <= batch.max() + 1e-5).all() and (outputs["result"] >= batch.min() - 1e-5).all())
+
+
+def _is_new(case: Case, outputs: Outputs) -> bool:
+    return not bool(outputs["shares"])
 
 
 def _wide(lam: Tensor, batch: Tensor) -> Tensor:
@@ -121,13 +127,14 @@ MIX = Question(
     invariants={
         "A weight of 1, or being one's own partner, leaves an example as it is.": _itself_is_kept,
         "A mixed value lies between the smallest and the largest of the batch.": _within_range,
+        "What comes back is a new tensor, also where nothing is to be mixed.": _is_new,
     },
     mistakes=(
         Mistake(
             "swapped",
             _swapped,
             "Whose weight is lam: that of the example itself, or that of its partner?",
-            "https://github.com/hongyi-zhang/Fixup/issues/5",
+            "https://github.com/kornia/kornia/issues/3077",
         ),
         Mistake("reversed", _reversed, "Who is mixed with whom is said by partner, not by the order.", PERMUTATIONS),
         Mistake(

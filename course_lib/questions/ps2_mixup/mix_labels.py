@@ -104,13 +104,13 @@ MIX_LABELS = Question(
             "swapped",
             _swapped,
             "A label weighs as much as its image does: which of the two has the weight lam?",
-            "https://github.com/hongyi-zhang/Fixup/issues/5",
+            "https://github.com/kornia/kornia/issues/3077",
         ),
         Mistake(
             "overwritten",
             _overwritten,
             "Where both images are of one class the second weight takes the place of the first.",
-            "https://docs.pytorch.org/docs/stable/generated/torch.Tensor.scatter_.html",
+            "https://github.com/numpy/numpy/issues/8866",
         ),
         Mistake(
             "averaged_classes",

@@ -156,5 +156,5 @@ ADAPTIVE_ECE = Question(
         "Then mend ties: an image belongs to the bin of the first image with the same confidence.",
         "Within a bin: |sum of (confidence - correct)|; add up over bins and divide by N.",
     ),
-    tolerance=(1e-6, 1e-8),
+    tolerance=(1e-6, 1e-6),
 )

@@ -109,7 +109,7 @@ CONFIDENCE_AND_CORRECT = Question(
             "over_images",
             _over_images,
             "Classes compete within an image: check along which dimension you normalise.",
-            "https://github.com/stanford-cs336/assignment1-basics",
+            "https://github.com/d2l-ai/d2l-en/pull/2274",
         ),
         Mistake(
             "softmax_twice",
@@ -148,7 +148,7 @@ def _positive_where_all_is_wrong(case: Case, outputs: Outputs) -> bool:
 
 
 def _by_means(confidence: Tensor, correct: Tensor) -> float:
-    return float(confidence.mean()) - float(correct.double().mean())
+    return (confidence.mean() - correct.float().mean()).item()
 
 
 def _by_sum(confidence: Tensor, correct: Tensor) -> Tensor:
@@ -169,10 +169,6 @@ def _absolute(confidence: Tensor, correct: Tensor) -> float:
 
 def _summed(confidence: Tensor, correct: Tensor) -> float:
     return float((confidence - correct.double()).sum())
-
-
-def _each_absolute(confidence: Tensor, correct: Tensor) -> float:
-    return float((confidence - correct.double()).abs().mean())
 
 
 SIGNED_GAP = Question(
@@ -199,13 +195,7 @@ SIGNED_GAP = Question(
             "summed",
             _summed,
             "Twice as many images of the same kind should give the same gap.",
-            "https://github.com/davidnabergoj/torchflows/issues/7",
-        ),
-        Mistake(
-            "each_absolute",
-            _each_absolute,
-            "One image is never 80 % right: differences of single images say little, only their mean does.",
-            answers.SIGNED,
+            "https://github.com/ai-safety-foundation/sparse_autoencoder/issues/63",
         ),
     ),
     hints=(
@@ -213,5 +203,5 @@ SIGNED_GAP = Question(
         "correct holds bool; .double().mean() is the accuracy.",
         "Subtract so that a model that claims too much gets a positive number.",
     ),
-    tolerance=(1e-6, 1e-8),
+    tolerance=(1e-6, 1e-6),
 )

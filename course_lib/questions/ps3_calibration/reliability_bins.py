@@ -118,7 +118,7 @@ RELIABILITY_BINS = Question(
             "filled_only",
             _filled_only,
             "Empty bins belong to the result too: n_bins values each.",
-            "https://scikit-learn.org/stable/modules/generated/sklearn.calibration.calibration_curve.html",
+            "https://github.com/scikit-learn/scikit-learn/pull/12926",
         ),
         Mistake("last_bin_skipped", _last_bin_skipped, "The last bin, the surest one, stays empty.", answers.LAST_BIN),
     ),
@@ -128,4 +128,5 @@ RELIABILITY_BINS = Question(
         "Divide the sums by count.clamp(min=1): an empty bin then gives 0 / 1.",
     ),
     tolerance=(1e-6, 1e-9),
+    counts=("result.0",),
 )

@@ -11,7 +11,7 @@ from course_lib.questions.case import Case, Outputs
 from course_lib.questions.question import Mistake, Question
 
 SOFTMAX_TWICE = "https://github.com/layer6ai-labs/TabDPT-inference/pull/46"
-SUMMED = "https://github.com/davidnabergoj/torchflows/issues/7"
+SUMMED = "https://github.com/ai-safety-foundation/sparse_autoencoder/issues/63"
 
 
 def _cases(rng: np.random.Generator) -> list[Case]:
@@ -116,7 +116,7 @@ NEGATIVE_LOG_LIKELIHOOD = Question(
             "mean_over_entries",
             _nll_entries,
             "The mean is over images; each image has one true class, not K.",
-            "https://github.com/haitongli/knowledge-distillation-pytorch/issues/2",
+            "https://github.com/pytorch/pytorch/issues/6988",
         ),
         Mistake(
             "of_the_answer",

@@ -31,12 +31,14 @@ def _cases(rng: np.random.Generator) -> list[Case]:
     hand = {"logits": 2 * np.log([[0.75, 0.25]] * 4), "labels": np.array([0, 0, 0, 1])}
     separable = {"logits": np.array([[0.02, 0.0, 0.0], [0.0, 0.03, 0.0]]), "labels": np.array([0, 1])}
     wrong = {"logits": np.array([[40.0, 0.0], [0.0, 60.0]]), "labels": np.array([1, 0])}
+    constant = {"logits": np.array([[1.0, 1.0, 1.0], [2.0, 2.0, 2.0]]), "labels": np.array([0, 2])}
     return [
         case("plain", hand, "sure as 0.9, right 3 times out of 4"),
         case("plain", sharpened(60, 4, 3.0), "an overconfident model"),
         case("edge", separable, "logits that are never wrong"),
         case("edge", wrong, "logits that are always wrong"),
         case("edge", {"logits": np.full((3, 4), 1.5), "labels": np.array([0, 1, 3])}, "rows that are constant"),
+        case("edge", constant, "rows that are constant, each at a height of its own"),
         case("edge", sharpened(60, 3, 0.05), "a very underconfident model"),
         case("stress", sharpened(60, 3, 100.0), "a very overconfident model"),
         case("stress", sharpened(400, 10, 2.0), "many images"),
@@ -107,17 +109,11 @@ def _inverse(logits: Tensor, labels: Tensor) -> float:
 
 
 def _few_steps(logits: Tensor, labels: Tensor) -> float:
-    temperature = torch.full((), 1.5, dtype=logits.dtype, requires_grad=True)
-    optimizer = torch.optim.LBFGS([temperature], lr=0.01, max_iter=50)
-
-    def closure() -> Tensor:
-        optimizer.zero_grad()
-        loss = functional.cross_entropy(logits / temperature, labels)
-        loss.backward()
-        return loss
-
-    optimizer.step(closure)  # type: ignore[arg-type]
-    return float(temperature)
+    temperature = 1.5
+    for _ in range(50):  # without torch.optim, whose first use takes seconds
+        in_temperature = -scaling.nll_slope(logits, labels, 1 / temperature) / temperature**2
+        temperature = max(temperature - 0.01 * in_temperature, LOW)
+    return temperature
 
 
 def _grid(logits: Tensor, labels: Tensor) -> float:
@@ -190,7 +186,7 @@ FIT_TEMPERATURE = Question(
         Mistake(
             "unbounded",
             _unbounded,
-            "Where every answer is wrong the NLL falls without end: stop at the bound.",
+            "Where every answer is wrong the NLL falls without end, and your search with it: what range is promised?",
             "https://github.com/gpleiss/temperature_scaling/issues/23",
         ),
     ),

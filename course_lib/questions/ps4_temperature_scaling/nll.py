@@ -1,4 +1,4 @@
-"""nll: the negative log-likelihood at a temperature, and its slope in the inverse temperature."""
+"""nll: the negative log-likelihood at a temperature."""
 
 import numpy as np
 import torch
@@ -13,14 +13,15 @@ from course_lib.questions.question import Mistake, Question
 
 MULTIPLIED = "https://github.com/EFS-OpenSource/calibration-framework/issues/13"
 PROBABILITIES = "https://github.com/gpleiss/temperature_scaling/issues/29"
-SUMMED = "https://github.com/davidnabergoj/torchflows/issues/7"
-SIGN = "https://github.com/LNST-project/lnst/pull/317"
+SUMMED = "https://github.com/ai-safety-foundation/sparse_autoencoder/issues/63"
 UNDERFLOW = "https://github.com/deeplearning4j/deeplearning4j/issues/785"
 
 HAND = {"logits": np.log([[0.64, 0.04, 0.32], [0.25, 0.5, 0.25]]), "labels": np.array([0, 2])}
 
 
-def _cases_at(rng: np.random.Generator, name: str, values: list[float]) -> list[Case]:
+def cases_at(rng: np.random.Generator, name: str, values: list[float]) -> list[Case]:
+    """Logits, labels and an argument of this name; its values are 1, another two, that of a cold and of a hot model."""
+
     def case(group: str, made: dict[str, Array], value: float, why: str = "") -> Case:
         return Case(group, made | {name: value}, why)
 
@@ -47,8 +48,8 @@ def _cases_at(rng: np.random.Generator, name: str, values: list[float]) -> list[
     ]
 
 
-def _nll_cases(rng: np.random.Generator) -> list[Case]:
-    return _cases_at(rng, "temperature", [1.0, 2.0, 0.5, 1e-3, 1000.0])
+def _cases(rng: np.random.Generator) -> list[Case]:
+    return cases_at(rng, "temperature", [1.0, 2.0, 0.5, 1e-3, 1000.0])
 
 
 def _not_negative(case: Case, outputs: Outputs) -> bool:
@@ -101,7 +102,7 @@ NLL_AT_TEMPERATURE = Question(
     assignment="ps4_temperature_scaling",
     points=5,
     minutes=6,
-    cases=_nll_cases,
+    cases=_cases,
     reference=scaling.nll_at_temperature,
     alternatives=(_by_library, _by_formula, _row_by_row),
     invariants={
@@ -125,7 +126,7 @@ NLL_AT_TEMPERATURE = Question(
             "divided_afterwards",
             _divided_afterwards,
             "Dividing the result is not the same as dividing the logits.",
-            PROBABILITIES,
+            "https://github.com/MoonshotAI/Kimi-Audio/pull/161",
         ),
         Mistake("summed", _summed, "Twice as many images of the same kind should give the same number.", SUMMED),
         Mistake(
@@ -141,95 +142,4 @@ NLL_AT_TEMPERATURE = Question(
         "torch.nn.functional.cross_entropy takes logits and labels and returns the mean.",
     ),
     tolerance=(1e-5, 1e-7),
-)
-
-
-def _slope_cases(rng: np.random.Generator) -> list[Case]:
-    return [
-        *_cases_at(rng, "inverse_temperature", [1.0, 0.5, 2.0, 100.0, 1e-3]),
-        Case("edge", HAND | {"inverse_temperature": 0.0}, "a temperature without end"),
-    ]
-
-
-def _flat_at_constant_rows(case: Case, outputs: Outputs) -> bool:
-    logits = np.asarray(case.arguments["logits"])
-    return not (logits == logits[:, :1]).all() or abs(float(outputs["result"])) < 1e-6
-
-
-def _slope_by_formula(logits: Tensor, labels: Tensor, inverse_temperature: float) -> Tensor:
-    expected = ((inverse_temperature * logits).softmax(dim=1) * logits).sum(dim=1)
-    return (expected - logits.gather(1, labels[:, None]).squeeze(1)).mean()
-
-
-def _slope_by_autograd(logits: Tensor, labels: Tensor, inverse_temperature: float) -> float:
-    b = torch.tensor(inverse_temperature, dtype=logits.dtype, requires_grad=True)
-    functional.cross_entropy(b * logits, labels).backward()
-    return float(b.grad)  # type: ignore[arg-type]
-
-
-def _slope_row_by_row(logits: Tensor, labels: Tensor, inverse_temperature: float) -> float:
-    total = 0.0
-    for row, label in zip(logits.double(), labels, strict=True):
-        total += float((inverse_temperature * row).softmax(dim=0) @ row - row[label])
-    return total / len(logits)
-
-
-def _slope_sign(logits: Tensor, labels: Tensor, inverse_temperature: float) -> float:
-    return -scaling.nll_slope(logits, labels, inverse_temperature)
-
-
-def _slope_in_temperature(logits: Tensor, labels: Tensor, inverse_temperature: float) -> float:
-    return -(inverse_temperature**2) * scaling.nll_slope(logits, labels, inverse_temperature)
-
-
-def _slope_divided(logits: Tensor, labels: Tensor, inverse_temperature: float) -> float:
-    temperature = max(inverse_temperature, 1e-12)
-    return scaling.nll_slope(logits, labels, 1 / temperature)
-
-
-def _slope_summed(logits: Tensor, labels: Tensor, inverse_temperature: float) -> float:
-    return scaling.nll_slope(logits, labels, inverse_temperature) * len(labels)
-
-
-def _slope_scaled_twice(logits: Tensor, labels: Tensor, inverse_temperature: float) -> float:
-    return inverse_temperature * scaling.nll_slope(logits, labels, inverse_temperature)
-
-
-NLL_SLOPE = Question(
-    name="nll_slope",
-    assignment="ps4_temperature_scaling",
-    points=7,
-    minutes=15,
-    cases=_slope_cases,
-    reference=scaling.nll_slope,
-    alternatives=(_slope_by_formula, _slope_by_autograd, _slope_row_by_row),
-    invariants={"Where rows are constant no temperature matters: the slope is 0.": _flat_at_constant_rows},
-    mistakes=(
-        Mistake("sign", _slope_sign, "A model that underclaims gets better as 1/T rises: which sign is that?", SIGN),
-        Mistake(
-            "in_temperature",
-            _slope_in_temperature,
-            "This is the slope in T; in 1/T it is simpler.",
-            MULTIPLIED,
-        ),
-        Mistake(
-            "divided",
-            _slope_divided,
-            "The argument is 1/T already: it multiplies the logits.",
-            MULTIPLIED,
-        ),
-        Mistake("summed", _slope_summed, "The NLL is a mean over images, so is its slope.", SUMMED),
-        Mistake(
-            "scaled_twice",
-            _slope_scaled_twice,
-            "The scaled logits stand in the softmax alone; what is averaged is the logits themselves.",
-            "https://github.com/RL-Align/RL-Kernel/issues/81",
-        ),
-    ),
-    hints=(
-        "For one image the NLL is logsumexp(b z) - b z_y, with b = 1/T. What is its derivative in b?",
-        "The derivative of logsumexp(b z) is the mean of z under softmax(b z).",
-        "So: sum over classes of softmax(b z) * z, minus the logit of the label; then the mean over images.",
-    ),
-    tolerance=(1e-5, 1e-6),
 )

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
+from scipy import optimize, special
 from torch import Tensor
 
 from course_lib import calibration, predictions
@@ -13,10 +14,12 @@ from course_lib.questions.case import Array, Case, Outputs
 from course_lib.questions.question import Mistake, Question
 
 Report = dict[str, float]
+BINS = 15
+LITTLE = 2e-4  # relative; a temperature that is off by less must not move a confidence over an edge of a bin
 WRONG_SPLIT = "https://github.com/adjidieng/ETM/issues/26"
 
 
-def _report(temperature: float, logits: Tensor, labels: Tensor, n_bins: int = 15) -> Report:
+def _report(temperature: float, logits: Tensor, labels: Tensor, n_bins: int = BINS) -> Report:
     scaled = scaling.scaled_logits(logits, temperature)
 
     def ece(values: Tensor) -> float:
@@ -36,26 +39,42 @@ def _reference(calib_logits: Tensor, calib_labels: Tensor, test_logits: Tensor, 
     return _report(scaling.fit_temperature(calib_logits, calib_labels), test_logits, test_labels)
 
 
+def _off_edges(logits: Array, temperature: float) -> Array:
+    """(N,) bool: images whose confidence, before and after, stays in its bin if the temperature is a little off."""
+    steady = np.ones(len(logits), bool)
+    for scale in (1.0, temperature):
+        ends = [draws.softmax(logits / (scale * off)).max(axis=1) for off in (1 - LITTLE, 1 + LITTLE)]
+        steady &= np.ceil(BINS * ends[0]) == np.ceil(BINS * ends[1])
+    return steady
+
+
+def _answered(rng: np.random.Generator, n: int, classes: int, factor: float) -> tuple[Array, Array]:
+    """Logits that are too large by a factor, and labels, of which two are wrong for sure."""
+    found = draws.answered(rng, n, classes)
+    found["labels"][:2] = found["logits"][:2].argsort(axis=1)[:, -2]
+    return factor * found["logits"], found["labels"]
+
+
 def _cases(rng: np.random.Generator) -> list[Case]:
     def case(group: str, sizes: tuple[int, int], classes: int, factor: float, why: str = "") -> Case:
-        made: dict[str, Array] = {}
-        for name, n in zip(("calib", "test"), sizes, strict=True):
-            found = draws.answered(rng, n, classes)
-            found["labels"][:2] = found["logits"][:2].argsort(axis=1)[:, -2]
-            made |= {f"{name}_logits": factor * found["logits"], f"{name}_labels": found["labels"]}
-        return Case(group, made, why)
+        calib = _answered(rng, sizes[0], classes, factor)
+        temperature = scaling.fit_temperature(*map(torch.from_numpy, calib))
+        logits, labels = _answered(rng, sizes[1] + sizes[1] // 10 + 20, classes, factor)
+        kept = np.flatnonzero(_off_edges(logits, temperature))[: sizes[1]]
+        names = ("calib_logits", "calib_labels", "test_logits", "test_labels")
+        return Case(group, dict(zip(names, (*calib, logits[kept], labels[kept]), strict=True)), why)
 
     hand = {
         "calib_logits": 2 * np.log([[0.75, 0.25]] * 4),
         "calib_labels": np.array([0, 0, 0, 1]),
-        "test_logits": np.log([[0.9, 0.1], [0.2, 0.8], [0.4, 0.6]]),
+        "test_logits": np.log([[0.9, 0.1], [0.3, 0.7], [0.45, 0.55]]),
         "test_labels": np.array([0, 1, 0]),
     }
     same = {
         "calib_logits": np.full((3, 4), 0.5),
         "calib_labels": np.array([0, 1, 3]),
-        "test_logits": draws.logits(rng, 6, 4),
-        "test_labels": draws.labels(rng, 6, 4),
+        "test_logits": np.log([[0.5, 0.3, 0.1, 0.1], [0.1, 0.1, 0.1, 0.7]]),
+        "test_labels": np.array([1, 3]),
     }
     return [
         Case("plain", hand, "four calib and three test images"),
@@ -99,9 +118,32 @@ def _written_out(calib_logits: Tensor, calib_labels: Tensor, test_logits: Tensor
     return report
 
 
-def _as_tensors(calib_logits: Tensor, calib_labels: Tensor, test_logits: Tensor, test_labels: Tensor):
-    found = _reference(calib_logits, calib_labels, test_logits, test_labels)
-    return {name: torch.tensor(value, dtype=torch.float64) for name, value in sorted(found.items())}
+def _bisected(logits: Array, labels: Array) -> float:
+    def slope(log_t: float) -> float:
+        """Of the NLL in 1/T."""
+        probs = special.softmax(logits / np.exp(log_t), axis=1)
+        return float(((probs * logits).sum(axis=1) - logits[np.arange(len(labels)), labels]).mean())
+
+    low, high = np.log(scaling.LOWEST), np.log(scaling.HIGHEST)
+    if np.ptp(logits, axis=1).max() == 0:
+        return 1.0
+    if slope(low) <= 0 or slope(high) >= 0:
+        return scaling.LOWEST if slope(low) <= 0 else scaling.HIGHEST
+    return float(np.exp(optimize.bisect(slope, low, high)))  # type: ignore[arg-type]
+
+
+def _with_numpy(calib_logits: Tensor, calib_labels: Tensor, test_logits: Tensor, test_labels: Tensor) -> Report:
+    temperature = _bisected(calib_logits.double().numpy(), calib_labels.numpy())
+    logits, labels = test_logits.double().numpy(), test_labels.numpy()
+    right = logits.argmax(axis=1) == labels
+    report = {"accuracy": right.mean(), "temperature": temperature}
+    for when, scale in (("after", temperature), ("before", 1.0)):
+        log_probs = special.log_softmax(logits / scale, axis=1)
+        confidence = np.exp(log_probs.max(axis=1))
+        place = np.digitize(confidence, np.arange(1, BINS) / BINS, right=True)
+        report[f"nll_{when}"] = -log_probs[np.arange(len(labels)), labels].mean()
+        report[f"ece_{when}"] = abs(np.bincount(place, confidence - right)).sum() / len(labels)
+    return report
 
 
 def _fitted_on_test(calib_logits: Tensor, calib_labels: Tensor, test_logits: Tensor, test_labels: Tensor) -> Report:
@@ -133,7 +175,7 @@ SCALE_AND_REPORT = Question(
     minutes=12,
     cases=_cases,
     reference=_reference,
-    alternatives=(_written_out, _as_tensors),
+    alternatives=(_written_out, _with_numpy),
     invariants={
         "Scaling changes no answer: the accuracy is that of the test logits.": _same_accuracy,
         "What is called before is the test part as it came.": _before_is_before,
@@ -167,7 +209,7 @@ SCALE_AND_REPORT = Question(
             "ten_bins",
             _ten_bins,
             "The ECE here has 15 bins; with another number it is another number.",
-            "https://github.com/NannyML/nannyml/issues/92",
+            "https://github.com/adamxyang/laplace-lora/issues/2",
         ),
     ),
     hints=(
@@ -175,5 +217,5 @@ SCALE_AND_REPORT = Question(
         "course_lib.temperature.fit_temperature finds it; divide the test logits by it.",
         "Then NLL and ECE of the test part twice, before and after; course_lib.predictions and calibration have them.",
     ),
-    tolerance=(3e-4, 1e-5),
+    tolerance=(3e-4, 1e-4),
 )

@@ -24,9 +24,9 @@ def _cases(rng: np.random.Generator) -> list[Case]:
         guess = 1 / logits.shape[1]
         return Case(group, {"logits": logits, "target": guess + share * (1 - guess)}, why)
 
-    hand = {"logits": np.log([[9.0, 1.0], [1.0, 9.0]]), "target": 0.75}
+    hand = {"logits": np.log([[27.0, 1.0, 1.0], [1.0, 27.0, 1.0]]), "target": 0.6}
     return [
-        Case("plain", hand, "two images that are 90 % sure, to be 75 % sure"),
+        Case("plain", hand, "two images that are 93 % sure, to be 60 % sure"),
         case("plain", draws.logits(rng, 8, 4), 0.5),
         case("edge", draws.logits(rng, 5, 3), 0.98, "almost certain"),
         case("edge", draws.logits(rng, 5, 3), 0.02, "almost a guess"),

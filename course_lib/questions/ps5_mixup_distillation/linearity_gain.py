@@ -136,7 +136,7 @@ LINEARITY_GAIN = Question(
             "mean_over_entries",
             _mean_over_entries,
             "This averages over classes as well: the classes of an image are added up.",
-            "https://github.com/haitongli/knowledge-distillation-pytorch/issues/2",
+            "https://github.com/pytorch/pytorch/issues/6988",
         ),
     ),
     hints=(

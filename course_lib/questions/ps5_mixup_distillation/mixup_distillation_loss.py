@@ -36,8 +36,13 @@ def _never_negative(case: Case, outputs: Outputs) -> bool:
     return float(outputs["result"]) > -1e-4
 
 
-def _teacher_untaught(case: Case, outputs: Outputs) -> bool:
-    return not any(name.startswith("gradient.teacher.") for name in outputs)
+def teacher_untaught(case: Case, outputs: Outputs) -> bool:
+    """Whether no gradient has reached the teacher."""
+    return not bool(outputs["grad.teacher"])
+
+
+def _each_asked_once(case: Case, outputs: Outputs) -> bool:
+    return int(outputs["calls.student"]) == int(outputs["calls.teacher"]) == 1
 
 
 def of_paper(
@@ -112,7 +117,7 @@ def _in_place(student, teacher, images, lam, partner, temperature) -> Tensor:
     return losses.distillation_loss(student(between), teacher(between).detach(), temperature)
 
 
-PATIENT = "https://arxiv.org/abs/2106.05237"  # compares with teachers that look at other views than their students
+OTHER_IMAGES = "https://github.com/haitongli/knowledge-distillation-pytorch/issues/23"
 
 MIXUP_DISTILLATION_LOSS = Question(
     name="mixup_distillation_loss",
@@ -124,10 +129,11 @@ MIXUP_DISTILLATION_LOSS = Question(
     alternatives=(_with_kl_div, _as_difference),
     invariants={
         "A divergence is never negative.": _never_negative,
-        "The teacher is a judge, not a pupil: no gradient reaches its weights.": _teacher_untaught,
+        "The teacher is a judge, not a pupil: no gradient reaches its weights.": teacher_untaught,
+        "Two networks, two questions: each is called once.": _each_asked_once,
     },
     mistakes=(
-        Mistake("teacher_clean", _teacher_clean, "Which images does your teacher speak about?", PATIENT),
+        Mistake("teacher_clean", _teacher_clean, "Which images does your teacher speak about?", OTHER_IMAGES),
         Mistake(
             "student_clean",
             _student_clean,
@@ -156,13 +162,13 @@ MIXUP_DISTILLATION_LOSS = Question(
             "mean_over_entries",
             _mean_over_entries,
             "This averages over classes as well: try the same batch with more classes.",
-            "https://github.com/haitongli/knowledge-distillation-pytorch/issues/2",
+            "https://github.com/facebookresearch/deit/issues/116",
         ),
         Mistake(
             "hard_labels",
             _hard_labels,
             "Only one class of what the teacher says arrives at the student: where is its dark knowledge?",
-            "https://github.com/facebookresearch/deit/issues/168",
+            "https://github.com/JDAI-CV/FADA/issues/21",
         ),
         Mistake(
             "in_place",

@@ -11,6 +11,7 @@ LOUD = 100.0  # biases of the classes that make logits of hundreds, and leave al
 ENDS = "lambdas of 0 and 1"
 ALONE = "images that are their own partners"
 STALE = "gradients left over from an earlier step"
+FROZEN = "a student that arrives in evaluation mode"
 
 
 def net(rng: np.random.Generator, classes: int, *, training: bool, loud: bool = False, left_over: float = 0.0) -> Net:

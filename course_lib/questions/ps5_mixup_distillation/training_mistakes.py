@@ -5,7 +5,7 @@ from torch import Tensor
 
 from course_lib import losses
 from course_lib.mixup import mix
-from course_lib.questions.ps5_mixup_distillation.mixup_distillation_loss import PATIENT, of_paper
+from course_lib.questions.ps5_mixup_distillation.mixup_distillation_loss import OTHER_IMAGES, of_paper
 from course_lib.questions.question import Mistake
 
 
@@ -84,8 +84,7 @@ MISTAKES = (
         "student_evaluates",
         _student_evaluates,
         "Your student's batch norm has learned nothing from these images: in which mode does it step?",
-        # evaluates at the end of each epoch and stays in that mode: from the second on, batch norm is frozen
-        "https://github.com/SforAiDl/KD_Lib/blob/master/KD_Lib/KD/common/base_class.py",
+        "https://github.com/wkentaro/pytorch-fcn/pull/56",  # validates amid an epoch and stays in that mode
     ),
     Mistake(
         "loss_afterwards",
@@ -117,5 +116,5 @@ MISTAKES = (
         "Whoever collects your losses keeps every step's whole graph in memory: hand back a number.",
         "https://github.com/BatsResearch/labelmodels/issues/4",
     ),
-    Mistake("teacher_clean", _teacher_clean, "Which images does your teacher speak about?", PATIENT),
+    Mistake("teacher_clean", _teacher_clean, "Which images does your teacher speak about?", OTHER_IMAGES),
 )
