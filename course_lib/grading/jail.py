@@ -24,9 +24,10 @@ SHOWN = {  # of the folders that know answers, what a worker needs
     "questions": ("__init__", "building", "calling", "case", "question", "quiet", "raised", "seeing"),
     "grading": (
         "__init__",
+        "draws",
         "keeper",
         "learner",
-        "library_answers",
+        "library_calls",
         "limits",
         "pipes",
         "processes",

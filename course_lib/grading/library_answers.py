@@ -1,18 +1,14 @@
-"""library_answers: the library's own function that answers a question, noticed when it is called.
+"""library_answers: which functions of the library answer a question, and whether a notebook repeats one of them.
 
-The functions are found by name, outside. Beside the learner their code is exchanged, so that every reference to them is
-met, whoever holds it: other modules, names that a learner imported, partial functions.
+They are found by name, outside; ``library_calls`` notices them beside the learner.
 """
 
-import contextlib
 import importlib
 import inspect
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
-from types import CodeType, FunctionType
-from typing import Any
 
 from course_lib.questions.question import Question
 
@@ -20,12 +16,6 @@ LIBRARY = Path(__file__).parent.parent
 ASKING = {"questions", "grading", "cli", "workshop", "widgets", "bench"}  # what asks for answers holds none
 COPIED = 3  # lines in a row that nobody writes twice
 LONG = 30  # characters of a line that says something
-_called: list[str] = []  # in a learner's process, the functions that it called
-_originals: dict[str, FunctionType | None] = {}
-
-
-class LibraryAnswer(Exception):
-    """A learner's function called the one that it should have been."""
 
 
 @cache
@@ -48,57 +38,6 @@ def answering(question: Question) -> tuple[str, ...]:
     own = f"{reference.__module__}.{reference.__qualname__}"
     named = _defined().get(question.name, ())
     return named if own.startswith("course_lib.questions.") or own in named else (*named, own)
-
-
-@contextlib.contextmanager
-def watched(names: Iterable[str], *, refuse: bool) -> Iterator[list[str]]:
-    """Meanwhile, note in this process when one of these functions is called.
-
-    Args:
-        names: As ``answering`` gives them.
-        refuse: Whether the call raises instead of answering.
-
-    Yields:
-        A list that the names of the called functions are added to.
-    """
-    kept: list[tuple[FunctionType, CodeType]] = []
-    for name in names:
-        module, _, function = name.rpartition(".")
-        found: Any = inspect.unwrap(getattr(importlib.import_module(module), function))
-        if isinstance(found, FunctionType) and not found.__code__.co_freevars:
-            kept.append((found, found.__code__))
-            _originals[name] = None if refuse else _copy(found)
-            found.__code__ = _stand_in(name)
-    try:
-        yield _called
-    finally:
-        for found, code in kept:
-            found.__code__ = code
-        _called.clear()
-
-
-def _copy(function: FunctionType) -> FunctionType:
-    new = FunctionType(function.__code__, function.__globals__, function.__name__, function.__defaults__)
-    new.__kwdefaults__ = function.__kwdefaults__
-    return new
-
-
-def _stand_in(name: str) -> CodeType:
-    """Code that finds its way back here from any module, since it knows none of that module's names."""
-    place: dict[str, Any] = {}
-    source = f"def stand_in(*a, **k):\n return __import__({__name__!r}, fromlist=['meet']).meet({name!r}, a, k)"
-    exec(source, place)
-    return place["stand_in"].__code__
-
-
-def meet(name: str, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
-    """What happens instead of the call of a watched function."""
-    if name not in _called:
-        _called.append(name)
-    original = _originals[name]
-    if original is None:
-        raise LibraryAnswer(f"{name} is the answer that the library gives: write your own")
-    return original(*arguments, **named)
 
 
 def copied(cells: Iterable[str], question: Question) -> str:

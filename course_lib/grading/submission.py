@@ -23,6 +23,8 @@ UNSHOWN = "\N{REPLACEMENT CHARACTER}"
 TELLING = re.compile(
     r"""__code__|\bgetsource\b|\bimportlib\b|\bctypes\b|/proc/|\bgc\.get_|\b_getframe\b|\bsettrace\b|\bsetprofile\b"""
     r"""|\bcourse_lib\.grading\b|\bsubprocess\b|\bos\.(?:fork|kill|system|environ|_exit)\b|\bsocket\b|\bgradebook\b"""
+    r"""|\brunpy\b|\bsys\.modules\b|\b__file__\b|\bFunctionType\b|\bmarshal\b|\btorch\.jit\b"""
+    r"""|(?<!def )(?<![.\w])(?:exec|eval|compile|__import__)(?=\s*\()"""  # but for methods, such as model.eval()
 )  # what an answer has no need of
 
 

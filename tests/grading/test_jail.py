@@ -50,6 +50,7 @@ found["judges"] = [name for name in ("questions.judging", "questions.graders", "
     "questions.notebook", "grading.runner", "grading.asking", "grading.jail")
     if importlib.util.find_spec("course_lib." + name)]
 libc = ctypes.CDLL(None, use_errno=True)
+libc.syscall.restype = ctypes.c_long
 found["refuses"] = syscalls.refuse()
 def answer(number, *arguments):
     ctypes.set_errno(0)

@@ -1,17 +1,21 @@
 """A learner's notebook at work: what runs, what is lost and what is not, with the keeper and without."""
 
 import json
+import subprocess
+import sys
 import time
 
 import pytest
-from handed_in import SEED, handed_in, notebook, solutions
+from handed_in import ROOT, SEED, handed_in, notebook, solutions
 
 from course_lib.grading import asking
 from course_lib.grading.asking import Asking
 from course_lib.grading.learner import run_cell, told, without_magics
-from course_lib.grading.library_answers import answering, copied, watched
+from course_lib.grading.library_answers import answering, copied
+from course_lib.grading.library_calls import watched
 from course_lib.grading.limits import Limits
 from course_lib.grading.runner import judge_notebook
+from course_lib.grading.submission import read_submission
 from course_lib.questions import ASSIGNMENTS, find, questions_of
 from course_lib.questions.judging import Judge
 
@@ -172,6 +176,106 @@ def test_the_librarys_answer_is_noticed_and_counts_where_the_teacher_says_so(tmp
     for either in (found, kinder):
         assert either["entropy"].notes == ("calls course_lib.dark_knowledge.entropy instead of answering",)
         assert "calls course_lib.losses.distillation_loss" in either["distillation_loss"].notes[0]
+
+
+OTHER_WAYS = {
+    "softmax_with_temperature": "import runpy, course_lib.dark_knowledge as d\n"
+    "softmax_with_temperature = runpy.run_path(d.__file__)['softmax_with_temperature']",
+    "entropy": "import sys\ndef entropy(probs):\n"
+    "    sys.modules.pop('course_lib.dark_knowledge', None)\n"
+    "    from course_lib.dark_knowledge import entropy as theirs\n"
+    "    return theirs(probs)",
+    "soft_cross_entropy": "import inspect, course_lib.losses as d\n"
+    "space = vars(d).copy()\n"
+    "exec(inspect.getsource(d.soft_cross_entropy).replace('def soft_cross_entropy', 'def mine'), space)\n"
+    "def soft_cross_entropy(*both): return space['mine'](*both)",
+    "distillation_loss": "import importlib, course_lib.losses as d\n"
+    "again = importlib.reload(d).distillation_loss\n"
+    "def distillation_loss(*three): return again(*three)",
+    "dark_knowledge_share": "import course_lib.dark_knowledge as d\n"
+    "def dark_knowledge_share(probs):\n"
+    "    space = {}\n"
+    "    exec(open(d.__file__).read(), space)\n"
+    "    return space['dark_knowledge_share'](probs)",
+    "flatten_dark_knowledge": "from course_lib.dark_knowledge import flatten_dark_knowledge as theirs\n"
+    "def flatten_dark_knowledge(probs): ...\n"
+    "setattr(flatten_dark_knowledge, '__co' + 'de__', getattr(theirs, '__co' + 'de__'))\n"
+    "torch = __import__('torch')",
+}
+
+
+def test_the_librarys_answer_is_noticed_where_its_code_runs_by_another_way(tmp_path):
+    path = handed_in(tmp_path, OTHER_WAYS)
+    strict, found = judged(path)
+    assert strict.points == found["distillation_gradient"].points == 6
+    kind, kinder = judged(path, library="warn")
+    assert kind.points == 40
+    for name in OTHER_WAYS:
+        (place,) = answering(find(name))
+        assert found[name].notes == kinder[name].notes == (f"calls {place} instead of answering",)
+    assert len([note for note in strict.notes if "look at it" in note]) == 6
+
+
+def test_who_writes_what_the_library_says_has_not_called_it(tmp_path):
+    import inspect
+
+    from course_lib import dark_knowledge
+
+    pasted = {name: inspect.getsource(getattr(dark_knowledge, name)) for name in ("entropy", "dark_knowledge_share")}
+    report, found = judged(handed_in(tmp_path, pasted, before=["import importlib, runpy\nfrom torch import Tensor"]))
+    assert report.points == 40 and found["dark_knowledge_share"].notes[0].startswith("repeats the source")
+
+
+@pytest.mark.parametrize("assignment", ASSIGNMENTS)
+def test_no_solution_names_what_a_person_should_look_at(assignment):
+    for folder in ("solutions", "exercises"):
+        assert not read_submission(ROOT / folder / assignment / f"{assignment}.ipynb").telling
+
+
+def test_methods_of_models_are_nothing_to_look_at(tmp_path):
+    honest = "model.eval()\nre.compile('x')\ntorch.compile(f)\ndef eval(model): ...\nretrieval(1)"
+    (tmp_path / "ps.ipynb").write_text(notebook([honest, "exec('x')", "x = eval ('1')", "import runpy"]))
+    found = read_submission(tmp_path / "ps.ipynb").telling
+    assert [note.split(" names ")[1] for note in found] == [
+        "exec: look at it.",
+        "eval: look at it.",
+        "runpy: look at it.",
+    ]
+
+
+UNSEEDED = {
+    "softmax_with_temperature": "import random\n"
+    "def softmax_with_temperature(logits, temperature): return logits * random.Random().random()",
+    "entropy": "import numpy as np\nrng = np.random.default_rng()\n"
+    "def entropy(probs): return torch.from_numpy(np.random.default_rng().random(len(probs)) + rng.random(len(probs)))",
+    "soft_cross_entropy": "def soft_cross_entropy(logits, targets):\n"
+    "    random.seed(), np.random.seed()\n"
+    "    return logits.sum() * 0 + random.random() + np.random.rand()",
+    "dark_knowledge_share": "def dark_knowledge_share(probs): raise ValueError('x' * 470 + str(object()) * 2)",
+    "flatten_dark_knowledge": "def flatten_dark_knowledge(probs): raise ValueError(f'{id(object())} {hash(object())}')",
+}
+
+
+def test_what_nobody_seeded_and_addresses_are_the_same_in_each_report(tmp_path):
+    path = handed_in(tmp_path, UNSEEDED)
+    first, found = judged(path)
+    assert judged(path)[0].to_json() == first.to_json()
+    assert all(found[name].points < found[name].max_points for name in UNSEEDED)
+
+
+def test_generators_without_a_seed_differ_from_each_other():
+    script = (
+        "import random, numpy as np\n"
+        "from course_lib.grading.draws import same_draws\n"
+        "def drawn(): return [np.random.default_rng().random(), np.random.default_rng().random(),"
+        " random.Random().random(),"
+        " random.Random().random(), np.random.RandomState().rand(), random.Random(3).random()]\n"
+        "honest = random.Random(3).random()\n"
+        "same_draws(); one = drawn(); more = drawn(); same_draws(); two = drawn()\n"
+        "assert one == two and len({*one, *more}) == 11 and one[5] == honest\n"
+        "assert random.SystemRandom().random() != random.SystemRandom().random()"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
 
 
 def test_each_answer_of_the_library_is_known_by_name():
