@@ -3,10 +3,11 @@
 from typing import Any
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from course_lib import epoch_plan
 from course_lib.questions.case import Array, Case, Outputs, Rng
+from course_lib.questions.chance import uniform_p_value
 from course_lib.questions.draws import Generator
 from course_lib.questions.question import Mistake, Question
 
@@ -75,7 +76,7 @@ def is_beta(weights: Array, alpha: float) -> bool:
     squares = (weights.astype("float64") - 0.5) ** 2
     mean, fourth = 1 / (4 * (2 * alpha + 1)), 3 / (16 * (2 * alpha + 1) * (2 * alpha + 3))
     spread = np.sqrt((fourth - mean**2) / len(weights))
-    alike = stats.kstest(weights, stats.beta(alpha, alpha).cdf).pvalue > UNLIKELY
+    alike = uniform_p_value(special.betainc(alpha, alpha, weights)) > UNLIKELY
     return bool(alike and abs(squares.mean() - mean) < DEVIATIONS * spread)
 
 

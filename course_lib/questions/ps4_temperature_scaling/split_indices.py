@@ -1,9 +1,9 @@
 """split_indices: two parts that share no image. The order is random, so properties judge it."""
 
 import numpy as np
-from scipy import stats
 
 from course_lib.questions.case import Array, Case, Outputs, Rng
+from course_lib.questions.chance import uniform_p_value
 from course_lib.questions.draws import Generator
 from course_lib.questions.question import Mistake, Question
 
@@ -59,7 +59,7 @@ def _shuffled(case: Case, outputs: Outputs) -> bool:
         if len(part) < MANY:
             continue
         n = int(case.arguments["n"])  # type: ignore[arg-type]
-        in_place = stats.kstest((part + 0.5) / n, "uniform").pvalue > UNLIKELY
+        in_place = uniform_p_value((part + 0.5) / n) > UNLIKELY
         in_order = abs(np.corrcoef(np.arange(len(part)), part)[0, 1]) < 0.3
         if not (in_place and in_order):
             return False
