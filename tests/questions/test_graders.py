@@ -10,6 +10,7 @@ from course_lib.questions import ASSIGNMENTS, POINTS, find, graders, questions_o
 from course_lib.questions.calling import call
 from course_lib.questions.judging import Judge
 from course_lib.questions.mutants import mutants_of
+from course_lib.questions.solved import solution_of
 
 EVERYTHING = [question for assignment in ASSIGNMENTS for question in questions_of(assignment).values()]
 each = pytest.mark.parametrize("question", EVERYTHING, ids=lambda question: question.name)
@@ -106,12 +107,59 @@ def test_the_matrix_of_fifty_seeds_and_all_mutants_holds(capsys):
     assert all(question.name in printed for question in EVERYTHING) and "mutants are noticed" in printed
 
 
-def test_a_mutant_changes_one_place(tmp_path):
+def test_a_mutant_changes_one_place():
     def half(x):
         return x / 2 + 1
 
     expected = [6 * 2 + 1, 6 / 2 - 1, 6 / -1 + 1, 6 / 2 + 0]
     assert sorted(mutant.function(6) for mutant in mutants_of(half)) == sorted(expected)
+
+
+def test_keywords_and_statements_are_left_out_and_checks_of_arguments_are_left_alone():
+    def appended(x):
+        if not x:
+            raise ValueError
+        x.append(max(x, key=abs))
+        return x
+
+    found = {mutant.what: mutant.function([1, -2]) for mutant in mutants_of(appended)}
+    line = "in: x.append(max(x, key=abs))"
+    assert found == {f"a statement is left out {line}": [1, -2], f"key is left out {line}": [1, -2, 1]}
+
+
+def test_a_mutant_that_runs_without_end_is_noticed(monkeypatch):
+    question = find("entropy")
+
+    def endless(probs):
+        while True:
+            pass
+
+    monkeypatch.setattr(graders, "PATIENCE", 0.2)
+    assert graders._noticed(Judge(question, 0), endless)
+    assert not graders._noticed(Judge(question, 0), question.reference)
+
+
+@each
+def test_the_solution_of_the_notebook_gets_all_points(question):
+    solution = solution_of(question)
+    assert solution is not None and judged(Judge(question, 1), solution).passed
+
+
+def test_a_solution_that_loses_or_is_missing_is_found_out(monkeypatch):
+    question = find("entropy")
+    monkeypatch.setattr(graders, "solution_of", lambda _: question.mistakes[0].wrong)
+    assert any("the solution is right and loses" in line for line in graders.failures(question, 0))
+    monkeypatch.setattr(graders, "solution_of", lambda _: None)
+    assert any("there is no solution" in line for line in graders.failures(question, 0))
+
+
+def test_a_survivor_needs_a_reason_and_a_reason_a_survivor(monkeypatch):
+    question = find("entropy")
+    monkeypatch.setattr(graders, "REASONS", {("entropy", "1 becomes 0", "return x"): "x is 0"})
+    known, unknown = "1 becomes 0 in: return x + 1", "Add becomes Sub in: return x + 1"
+    assert list(graders.unexplained(question, [known])) == []
+    assert "nothing notices when Add becomes Sub" in next(graders.unexplained(question, [known, unknown]))
+    assert "take the reason out" in next(graders.unexplained(question, []))
 
 
 def test_a_grader_that_lets_a_mistake_through_is_found_out():
