@@ -22,6 +22,7 @@ c.Autograde.autograde_preprocessors = [
     "nbgrader.preprocessors.AssignLatePenalties",
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
+c.GenerateFeedback.force = True  # anew each time: nbgrader would leave pages as they are after another judgement
 c.JudgedExecution.library_answers = "zero"  # what an answer that calls the library's own costs; "warn": nothing
 
 # Zips from learning platforms: put them into downloaded/PS/archive/. See course_lib/grading/archives.py for the names.

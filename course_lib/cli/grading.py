@@ -13,6 +13,7 @@ from course_lib.files import copy_atomically, remove_unfinished
 
 if TYPE_CHECKING:
     from course_lib.grading.classroom import Graded, Pace
+    from course_lib.grading.course_folder import Course
     from course_lib.grading.regrade import Regraded
 
 Assignment = Annotated[str, typer.Argument(help="Such as ps1_dark_knowledge, or ps1.", show_default=False)]
@@ -71,7 +72,7 @@ def grade(
     terms = Terms(course.seed() if seed is None else seed, not unsafe_no_jail, nbgrader.library_answers)
     with alone(course), _pace(jobs, dask, everything=everything) as pace:
         graded = classroom.grade(course, name, terms, pace, nbgrader)
-    _print_graded(graded, str(course.class_page(name).relative_to(course.root)))
+    _print_graded(course, name, graded)
 
 
 @app.command()
@@ -101,7 +102,7 @@ def regrade(
             print("Nothing was written. With --write it is.")
             raise typer.Exit(1 if regraded.trouble else 0)
         graded = again.write(course, name, regraded, terms, nbgrader)
-    _print_graded(graded, str(course.class_page(name).relative_to(course.root)))
+    _print_graded(course, name, graded)
 
 
 def _keep_archives(archives: Sequence[Path], folder: Path) -> None:
@@ -147,16 +148,21 @@ def _pace(jobs: int | None, dask: str | None, *, everything: bool) -> Iterator["
         yield Pace(jobs or cores(), pool_of, everything, begin, step)
 
 
-def _print_graded(graded: "Graded", page: str) -> None:
+def _print_graded(course: "Course", assignment: str, graded: "Graded") -> None:
     """What was done, and where to look.
 
     Raises:
         Exit: With code 1 if a submission has no score.
     """
+    from course_lib.grading.people import people_of
+    from course_lib.grading.summary import summary_of
+
     print(f"{_of(graded.judged, 'submission')} judged, {_of(graded.recorded, 'score')} written to the gradebook.")
     if not all(report.isolated for report in graded.reports.values()):
         print("NOT ISOLATED: learners' code ran as you.")
-    print(f"The class: {page}")
+    attention = summary_of(assignment, graded.reports, graded.trouble, people_of(course, assignment)).attention
+    needs = f", where {_of(len(attention), 'submission')} need{'s' * (len(attention) == 1)} a person" * bool(attention)
+    print(f"The class: {course.class_page(assignment).relative_to(course.root)}{needs}")
     for student, reason in graded.trouble.items():
         print(f"no score for {student}: {reason}")
     if graded.trouble:

@@ -5,7 +5,7 @@ under a name of ours; anything else is left where it is, and why is said. So ``.
 have nowhere to go. Put the zips into ``downloaded/PS/archive/``, then ``course collect PS``.
 
 One platform is taken for all, the one that most names fit (``owners``), since learners choose a part of each name.
-Where two people hand in under one number, neither is taken (``contested``). Where somebody handed in several notebooks,
+Where two people hand in under one number, neither is taken (``people``). Where somebody handed in several notebooks,
 the one that holds most cells of the exercise counts; among equals the archive that was collected last, which the time
 of its copy tells, and in it the last by name.
 """
@@ -22,10 +22,10 @@ from nbgrader.plugins import ExtractorPlugin, FileNameCollectorPlugin
 from traitlets import Enum
 
 from course_lib.files import write_atomically
-from course_lib.grading import contested
-from course_lib.grading.contested import Claim, claim_of
+from course_lib.grading import people
 from course_lib.grading.course_folder import Course, why_not_a_name
 from course_lib.grading.owners import OWNERS, Owner, platform_of
+from course_lib.grading.people import Claim, claim_of
 from course_lib.grading.submission import LARGEST, in_a_line
 from course_lib.grading.tampering import cells_in, cells_of, name_of
 from course_lib.grading.zips import Part, parts_of
@@ -123,11 +123,11 @@ class CheckedExtractor(ExtractorPlugin):
         self, course: Course, assignment: str, claims: dict[str, list[Claim]], extracted: Path
     ) -> set[str]:
         """Take back the notebooks of numbers that more than one person claims; those numbers."""
-        found = {student: each for student, each in claims.items() if len({called for called, _ in each}) > 1}
+        found = people.contested_in(claims)
         for student, each in found.items():
             shutil.rmtree(extracted / student)
-            self._say("%s is %s", student, contested.sentence([called for called, _ in each], student, assignment))
-        contested.write(course, assignment, found)
+            self._say("%s is %s", student, people.sentence(each, student, assignment))
+        people.write(course, assignment, claims)
         return set(found)
 
     def _say(self, form: str, *values: Any) -> None:

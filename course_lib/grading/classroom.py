@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 
 from course_lib.errors import CourseError
 from course_lib.grading import log
-from course_lib.grading.contested import unsettled
 from course_lib.grading.course_folder import Course, write_if_changed
 from course_lib.grading.executor import keep, refuse_without_jail
 from course_lib.grading.gradebook import Nbgrader, needs_autograding
 from course_lib.grading.intake import refuse_odd
 from course_lib.grading.pages import class_page, title_of, write_page
+from course_lib.grading.people import people_of
 from course_lib.grading.pools import Judged, Task, judge_all
 from course_lib.grading.reports import SubmissionReport
 from course_lib.grading.submission import plain
@@ -130,7 +130,7 @@ def write_pages(course: Course, assignment: str, graded: Graded) -> None:
     title = title_of(course.released(assignment), assignment)
     for student, report in graded.reports.items():
         write_page(course, student, report)
-    text = class_page(assignment, graded.reports, title, graded.trouble, unsettled(course, assignment))
+    text = class_page(assignment, graded.reports, title, graded.trouble, people_of(course, assignment))
     write_if_changed(course.class_page(assignment), text)
 
 

@@ -69,9 +69,9 @@ class Course:
         """What the teacher reads."""
         return self.root / "graded" / f"{assignment}.html"
 
-    def contested(self, assignment: str) -> Path:
-        """Numbers under which two people handed in."""
-        return self.root / "downloaded" / assignment / "contested.json"
+    def people(self, assignment: str) -> Path:
+        """What a learning platform calls those who handed in."""
+        return self.root / "downloaded" / assignment / "people.json"
 
     @property
     def log(self) -> Path:

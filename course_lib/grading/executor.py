@@ -102,10 +102,13 @@ def outputs_of(question: QuestionReport | None, name: str, most: float) -> list[
     """
     if question is None:
         question = QuestionReport(name, 0, int(most), "missing", message=f"{name}: there is no such question any more")
-    card = html_of(STATUS.get(question.verdict, "wrong"), question.message or f"{name}: {question.verdict}")
+    message = question.message or f"{name}: {question.verdict}"
+    if question.verdict == "pass":
+        message = message.split("\n")[0]  # the rest looks forward to being graded
+    card = html_of(STATUS.get(question.verdict, "wrong"), message)
     card = f"<div class='tex2jax_ignore'>{card}</div>"  # what an error says is no formula
     points = min(max(float(question.points), 0.0), most)
-    shown = new_output("display_data", data={"text/html": card, "text/plain": question.message})
+    shown = new_output("display_data", data={"text/html": card, "text/plain": message})
     return [shown, new_output("execute_result", data={"text/plain": repr(points)}, execution_count=None)]
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from course_lib.grading.course_folder import Course, write_if_changed
+from course_lib.grading.people import People
 from course_lib.grading.reports import QuestionReport, SubmissionReport
 from course_lib.grading.summary import summary_of
 from course_lib.grading.tampering import cells_of, source_of
@@ -48,7 +49,7 @@ def class_page(
     reports: Mapping[str, SubmissionReport],
     title: str,
     trouble: Mapping[str, str] | None = None,
-    contested: Mapping[str, str] | None = None,
+    people: People | None = None,
 ) -> str:
     """What a teacher reads.
 
@@ -57,9 +58,9 @@ def class_page(
         reports: By student.
         title: Of the assignment.
         trouble: Student to why there is no report.
-        contested: Student to who claims to be them.
+        people: What is known of them besides.
     """
-    summary = summary_of(assignment, reports, trouble, contested)
+    summary = summary_of(assignment, reports, trouble, people)
     return _render("class.html", summary=summary, title=title)
 
 

@@ -122,7 +122,9 @@ def main(arguments: Sequence[str]) -> None:
     course, assignment = Course.here(), assignment_named(arguments[0])
     if course.students(assignment):
         raise CourseError(f"there are submissions of {assignment} already: rehearse in a copy of the course")
-    hand_in(course, assignment, a_class(solved(course, assignment), int(arguments[1])))
+    notebooks = a_class(solved(course, assignment), int(arguments[1]))
+    hand_in(course, assignment, notebooks)
+    print(f"{len(notebooks)} submissions of {assignment} made up in submitted/. Next:  course grade {arguments[0]}")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import mean, median
 
+from course_lib.grading.people import People
 from course_lib.grading.reports import QuestionReport, SubmissionReport
 from course_lib.questions import questions_of
 from course_lib.questions.question import GROUPS
@@ -64,6 +65,7 @@ class Summary:
         points: Label to how many have that many points.
         attention: Student to why a person should look.
         written: How many submissions hold answers that a person grades.
+        called: Student to the name that a learning platform shows, where it does.
     """
 
     assignment: str
@@ -73,6 +75,7 @@ class Summary:
     points: Mapping[str, int]
     attention: Mapping[str, tuple[str, ...]]
     written: int
+    called: Mapping[str, str]
 
     @property
     def isolated(self) -> bool:
@@ -99,7 +102,7 @@ def summary_of(
     assignment: str,
     reports: Mapping[str, SubmissionReport],
     trouble: Mapping[str, str] | None = None,
-    contested: Mapping[str, str] | None = None,
+    people: People | None = None,
 ) -> Summary:
     """Count a class.
 
@@ -107,12 +110,13 @@ def summary_of(
         assignment: Such as ``ps1_dark_knowledge``.
         reports: By student.
         trouble: Student to why there is no report.
-        contested: Student to who claims to be them.
+        people: What is known of them besides.
     """
+    people = people or People()
     reports = dict(sorted(reports.items()))
     names = dict.fromkeys(question.name for report in reports.values() for question in report.questions)
     attention = defaultdict[str, list[str]](list)
-    for student, sentence in (contested or {}).items():
+    for student, sentence in people.contested.items():
         attention[student].append(sentence)
     for student, reason in (trouble or {}).items():
         attention[student].append(f"not graded: {reason}")
@@ -131,6 +135,7 @@ def summary_of(
         ),
         {student: tuple(reasons) for student, reasons in sorted(attention.items()) if reasons},
         sum(any(question.verdict == "manual" for question in report.questions) for report in reports.values()),
+        people.called,
     )
 
 

@@ -8,8 +8,9 @@ import zipfile
 import pytest
 from released_course import PS
 
-from course_lib.grading import contested, zips
+from course_lib.grading import zips
 from course_lib.grading.owners import owner_on_canvas, owner_on_moodle, platform_of
+from course_lib.grading.people import people_of
 from course_lib.grading.zips import parts_of
 
 
@@ -212,23 +213,23 @@ def test_of_two_people_who_claim_one_number_neither_is_taken_until_a_teacher_cho
         ("Sam_456_assignsubmission_file_/again.ipynb", "[4]"),
     ]
     found, said = collect(claims)
-    assert found.keys() == {"456"}
+    assert found.keys() == {"456"} and people_of(course, PS).called == {"456": "Sam"}
     assert "123 is claimed by 'Ada Lovelace' and 'Eve', and neither was taken: put the right" in said
-    assert list(contested.unsettled(course, PS)) == ["123"]
+    assert list(people_of(course, PS).contested) == ["123"]
     course.submission("123", PS).parent.mkdir(parents=True)
     course.submission("123", PS).write_text("[1]")
-    assert contested.unsettled(course, PS) == {}
+    assert people_of(course, PS).contested == {}
     collect([claims[2]])
-    assert contested.unsettled(course, PS) == {} and course.submission("123", PS).read_text() == "[1]"
+    assert people_of(course, PS).contested == {} and course.submission("123", PS).read_text() == "[1]"
 
 
 def test_of_two_who_claim_one_number_what_was_collected_before_stays(collect, course):
     found, _ = collect([("Ada_123_assignsubmission_file/ps1.ipynb", "[1]")], name="monday.zip")
     found, _ = collect([("Eve_123_assignsubmission_file/ps1.ipynb", "[2]")], name="tuesday.zip")
-    assert found == {"123": b"[1]"} and list(contested.unsettled(course, PS)) == ["123"]
+    assert found == {"123": b"[1]"} and list(people_of(course, PS).contested) == ["123"]
     (course.root / "downloaded" / PS / "archive" / "tuesday.zip").unlink()
     found, _ = collect([("Sam_456_assignsubmission_file/ps1.ipynb", "[3]")], name="sam.zip")
-    assert found["123"] == b"[1]" and contested.unsettled(course, PS) == {}
+    assert found["123"] == b"[1]" and people_of(course, PS).contested == {}
 
 
 EVIL = "\x1b[2J\x1b]0;title\x07\r\n\u202e\u2066\x85\u2028 eve"

@@ -216,5 +216,6 @@ def test_who_is_claimed_by_two_is_named_when_collecting_and_on_the_page(course, 
         for called, number in (("Ada", 1), ("Eve", 1), ("Sam", 2)):
             archive.writestr(f"{called}_{number}_assignsubmission_file_/ps1.ipynb", json.dumps(right))
     assert "1 is claimed by 'Ada' and 'Eve'" in run("collect", "ps1", str(tmp_path / "class.zip"))
-    run("grade", "ps1")
-    assert "claimed by &#39;Ada&#39; and &#39;Eve&#39;" in course.class_page(PS).read_text()
+    assert f"graded/{PS}.html, where 1 submission needs a person" in run("grade", "ps1")
+    page = course.class_page(PS).read_text()
+    assert "claimed by &#39;Ada&#39; and &#39;Eve&#39;" in page and '<span class="called">Sam</span>' in page

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from course_lib.grading.pages import class_page, submission_page
+from course_lib.grading.people import People
 from course_lib.grading.reports import QuestionReport, SubmissionReport
 from course_lib.grading.summary import summary_of
 from course_lib.questions import questions_of
@@ -81,6 +82,15 @@ def test_who_needs_a_person_is_said_with_every_reason(some):
         "sam": (f"locked cell {EVIL} was changed", "entropy: calls the library"),
         "zoe": ("not graded: no notebook",),
     }
+
+
+def test_names_that_a_platform_shows_stand_beside_numbers_and_are_no_markup(some):
+    people = People(called={"eve": f"Eve {EVIL}"}, contested={"sam": "claimed by two", "9": "claimed by three"})
+    page = class_page(PS, some, "PS", {"9": "no notebook"}, people)
+    assert page.count('<span class="called">Eve &lt;script&gt;') == 2 and "<script" not in page
+    attention = summary_of(PS, some, {"9": "no notebook"}, people).attention
+    assert attention["9"] == ("claimed by three", "not graded: no notebook")
+    assert attention["sam"][0] == "claimed by two" and len(attention["sam"]) == 3
 
 
 def test_written_answers_are_counted_and_told_to_the_learner(some):
