@@ -1,7 +1,7 @@
 """Run cells beside check, as a grader without any protection would: ``python plain_run.py FACTS CELL...``.
 
 Each cell runs in a fork of its own. What is known of it afterwards is its last line of output, as JSON on this
-program's own last line: points, an error, whether it died, how much it printed.
+program's own last line: points, an error, whether it died or had to be asked to, how much it printed.
 """
 
 import json
@@ -13,7 +13,8 @@ import sys
 import time
 from pathlib import Path
 
-PATIENCE = {True: 2.0, False: 20.0}  # seconds, for what is known to hang and for all else
+PATIENCE = {True: 2.0, False: 20.0}  # seconds, for what is known not to end and for all else
+ENDLESS = re.compile(r"unprotected: (hangs|deaf)")
 
 
 def run(source, facts):
@@ -40,18 +41,27 @@ def outcome(source, facts):
         run(source, facts)
         sys.exit(0)  # as a grader ends, with all that Python does then
     os.close(outgoing)
-    found, ends = bytearray(), time.monotonic() + PATIENCE["unprotected: hangs" in source]
+    found, ends = bytearray(), time.monotonic() + PATIENCE[bool(ENDLESS.search(source))]
     while (left := ends - time.monotonic()) > 0 and select.select([incoming], [], [], left)[0]:
         if not (part := os.read(incoming, 2**20)):
             break
         found += part
-    while not (finished := os.waitpid(child, os.WNOHANG)[0]) and time.monotonic() < ends:
-        time.sleep(0.01)
+    finished = ended(child, ends)
     if not finished:
+        os.killpg(child, signal.SIGTERM)  # as a grader with a time limit does first
+    polite = finished or ended(child, time.monotonic() + 1)
+    if not polite:
         os.killpg(child, signal.SIGKILL)
         os.waitpid(child, 0)
     os.close(incoming)
-    return {"finished": bool(finished), "printed": len(found), "said": last(bytes(found))}
+    return {"finished": finished, "polite": polite, "printed": len(found), "said": last(bytes(found))}
+
+
+def ended(child, deadline):
+    """Whether a process comes to an end in time."""
+    while not (found := os.waitpid(child, os.WNOHANG)[0]) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return bool(found)
 
 
 def last(text):

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from handed_in import SEED, handed_in, need_jail, question_of
 
-from course_lib.grading.limits import Limits
+from course_lib.grading.library_answers import answering
+from course_lib.grading.limits import MIB, Limits
 from course_lib.grading.runner import judge_notebook
 from course_lib.questions import find
 from course_lib.questions.judging import Judge
@@ -21,7 +22,8 @@ from course_lib.questions.judging import Judge
 pytestmark = pytest.mark.verify
 HERE = Path(__file__).parent
 CANARY = "canary-7d1c"
-LIMITS = Limits(question_seconds=2, cell_seconds=2, patience=4)
+LIMITS = Limits(question_seconds=2, cell_seconds=2, patience=4, memory=1000 * MIB)
+SECRETS = ("solutions/ps.ipynb", "submitted/mia/ps.ipynb", "gradebook.db", ".grading-seed", "home/notes")
 HARM = re.compile(r"done|canary")
 
 
@@ -54,7 +56,7 @@ def facts(tmp_path_factory):
     """What a determined attacker would know; and a server that must not be reached."""
     need_jail()
     course = tmp_path_factory.mktemp("course")
-    places = [course / part for part in ("solutions/ps.ipynb", "submitted/mia/ps.ipynb", "gradebook.db", "home/notes")]
+    places = [course / part for part in SECRETS]
     for place in places:
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(CANARY)
@@ -77,7 +79,18 @@ def facts(tmp_path_factory):
 @pytest.fixture(scope="session")
 def unprotected(facts):
     """What each attack achieves beside `check`; the tests' neighbours are kept out of its sight, and nothing else."""
-    apart = ["bwrap", "--dev-bind", "/", "/", "--unshare-pid", "--proc", "/proc", "--die-with-parent", "--"]
+    apart = [
+        "bwrap",
+        "--dev-bind",
+        "/",
+        "/",
+        "--unshare-pid",
+        "--unshare-ipc",
+        "--proc",
+        "/proc",
+        "--die-with-parent",
+        "--",
+    ]
     run = [*apart, sys.executable, str(HERE / "plain_run.py"), json.dumps(facts), *(str(each.path) for each in BANK)]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     found = subprocess.run(run, capture_output=True, text=True, errors="replace", env=environment, timeout=300)
@@ -111,7 +124,8 @@ def test_an_attack_works_on_a_grader_without_protection(attack, unprotected):
         "points": found["said"].get("points", 0) > 0,
         "done": "done" in found["said"].get("message", ""),
         "died": found["finished"] and not found["said"],
-        "hangs": not found["finished"],
+        "hangs": not found["finished"] and found["polite"],
+        "deaf": not found["polite"],
         "loud": found["printed"] > 10**8,
     }
     assert works[effect], found
@@ -141,7 +155,24 @@ def test_what_learners_say_can_be_printed_and_kept_anywhere(jailed):
         assert report.to_json().encode("utf-8") and len(report.to_json()) < 100_000
 
 
-def test_calling_the_library_is_reported_by_name(jailed):
-    found = {question.name: question.notes for question in jailed["library"].questions}
-    name = "course_lib.dark_knowledge.flatten_dark_knowledge"
-    assert found["flatten_dark_knowledge"] == (f"calls {name} instead of answering",)
+@pytest.mark.parametrize("attack", ["library", "rerun", "reimported", "executed", "rebuilt"])
+def test_calling_the_library_is_reported_by_name(jailed, attack):
+    (question,) = (each.question for each in BANK if each.name == attack)
+    (name,) = answering(find(question))
+    found = {question.name: question.notes for question in jailed[attack].questions}
+    assert found[question] == (f"calls {name} instead of answering",)
+
+
+@pytest.mark.parametrize("secret", [*SECRETS, "/etc/shadow", "environ"])
+def test_each_secret_is_read_without_protection_and_not_in_the_jail(facts, unprotected, jailed, secret):
+    if secret == "/etc/shadow" and not os.access(secret, os.R_OK):
+        pytest.skip("only root can read it here")
+    said = unprotected["reads"]["said"]["message"]
+    assert re.search(rf"'[^']*{re.escape(secret)}'", said), said
+    (found,) = (each for each in jailed["reads"].questions if each.name == "soft_cross_entropy")
+    assert "nothing; home holds []" in found.message and secret not in found.message
+
+
+def test_only_handlers_make_a_loop_deaf(unprotected):
+    """The same loop ends when it is asked to, as long as nobody handles the signal."""
+    assert unprotected["cell_loops"]["polite"] and not unprotected["loops"]["polite"]
