@@ -1,18 +1,18 @@
 """summary: a class in numbers: what was learned, what went wrong most often, and who needs a person."""
 
 import math
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import mean, median
 
+from course_lib.grading.attention import attention_of, shared_notes
 from course_lib.grading.people import People
 from course_lib.grading.reports import QuestionReport, SubmissionReport
 from course_lib.questions import questions_of
 from course_lib.questions.question import GROUPS
 
 BINS = 10  # of the distribution of points, at most
-UNUSUAL = {"timeout": "ran out of time", "killed": "its process was killed"}
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,7 @@ class Summary:
         mistakes: The commonest first.
         points: Label to how many have that many points.
         attention: Student to why a person should look.
+        shared: Notes that most submissions have, and how many.
         written: How many submissions hold answers that a person grades.
         called: Student to the name that a learning platform shows, where it does.
     """
@@ -74,6 +75,7 @@ class Summary:
     mistakes: tuple[MistakeRow, ...]
     points: Mapping[str, int]
     attention: Mapping[str, tuple[str, ...]]
+    shared: Mapping[str, int]
     written: int
     called: Mapping[str, str]
 
@@ -115,13 +117,6 @@ def summary_of(
     people = people or People()
     reports = dict(sorted(reports.items()))
     names = dict.fromkeys(question.name for report in reports.values() for question in report.questions)
-    attention = defaultdict[str, list[str]](list)
-    for student, sentence in people.contested.items():
-        attention[student].append(sentence)
-    for student, reason in (trouble or {}).items():
-        attention[student].append(f"not graded: {reason}")
-    for student, report in reports.items():
-        attention[student] += _reasons(report)
     return Summary(
         assignment,
         reports,
@@ -133,7 +128,8 @@ def summary_of(
         _distribution(
             [report.points for report in reports.values()], max((r.max_points for r in reports.values()), default=0)
         ),
-        {student: tuple(reasons) for student, reasons in sorted(attention.items()) if reasons},
+        attention_of(reports, trouble or {}, people),
+        shared_notes(reports),
         sum(any(question.verdict == "manual" for question in report.questions) for report in reports.values()),
         people.called,
     )
@@ -185,13 +181,3 @@ def _distribution(points: list[int], most: int) -> dict[str, int]:
         label = str(low) if low == high else f"{low} to {high}"
         counts[label] = sum(low <= each <= high for each in points)
     return counts | {str(most): sum(each == most for each in points)}
-
-
-def _reasons(report: SubmissionReport) -> list[str]:
-    """Why a person should look at a submission."""
-    reasons = list(report.notes)
-    for question in report.questions:
-        if question.verdict in UNUSUAL:
-            reasons.append(f"{question.name}: {UNUSUAL[question.verdict]}")
-        reasons += [f"{question.name}: {note}" for note in question.notes]
-    return reasons

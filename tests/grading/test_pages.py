@@ -93,6 +93,17 @@ def test_names_that_a_platform_shows_stand_beside_numbers_and_are_no_markup(some
     assert attention["sam"][0] == "claimed by two" and len(attention["sam"]) == 3
 
 
+def test_what_is_noted_of_most_is_said_once_of_the_class_and_not_of_each_learner():
+    note, other = "locked cell ask_entropy was changed", "locked cell check_entropy was deleted"
+    reports = {f"s{number}": report(question("entropy", 5, "pass"), notes=(note,)) for number in range(3)}
+    reports |= {"eve": report(question("entropy", 5, "pass"), notes=(note, other)), "ada": report()}
+    summary = summary_of(PS, reports)
+    assert summary.shared == {note: 4} and summary.attention == {"eve": (other,)}
+    assert f"In 4 of 5: {note}. Was the exercise released anew" in class_page(PS, reports, "PS")
+    few = {name: reports[name] for name in ("s0", "s1")}
+    assert summary_of(PS, few).attention == {name: (note,) for name in few}
+
+
 def test_written_answers_are_counted_and_told_to_the_learner(some):
     written = report(question("entropy", 5, "pass"), question("verdict", 0, "manual"))
     assert summary_of(PS, some | {"zoe": written}).written == 1
