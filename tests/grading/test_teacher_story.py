@@ -97,7 +97,9 @@ def test_a_class_is_released_collected_graded_regraded_and_exported(teacher):
     assert scores(course) == {"0": 40, "1": 34, "2": 40}
 
     run(next(commands))
-    assert "It ended the Python that it ran in." in feedback.read_text() and "Score: 34.0 / 40.0" in feedback.read_text()
+    assert (
+        "It ended the Python that it ran in." in feedback.read_text() and "Score: 34.0 / 40.0" in feedback.read_text()
+    )
     for command in commands:
         run(command)
     assert "learner" not in (course.root / "canvas.csv").read_text()
