@@ -157,7 +157,7 @@ class Asking:
             self._follow(worker, b"d")
             for name in self._open():
                 self.run.heard[name] = self._put(worker, name)
-        except (Gone, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (Gone, *wire.BROKEN) as error:
             how = str(error) if isinstance(error, Gone) else "killed"
             if self.run.cell is not None:
                 self.run.lost[self.run.cell] = how

@@ -31,6 +31,7 @@ SHOWN = {  # of the folders that know answers, what a worker needs
         "limits",
         "pipes",
         "processes",
+        "running",
         "syscalls",
         "watch",
         "wire",

@@ -10,37 +10,17 @@ import signal
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from json import dumps, loads  # by name: in its process, a learner may change what the module holds
+from json import loads
 from typing import Any
 
 from course_lib.grading import pipes, processes, wire
-from course_lib.grading.learner import Learner
-from course_lib.grading.limits import Limits, limit_computing
+from course_lib.grading.limits import Limits
+from course_lib.grading.running import Running, start
 from course_lib.grading.watch import Lost, Until, Watch, allowed
 
 TALK = 2**20  # bytes of what a learner's process may say of itself
 STARTS = 60  # of a learner's process: each but the first has cost a cell or a question
 FAREWELL = 5.0  # seconds in which a learner's process must notice that a child is gone
-BROKEN = (  # all that reading a learner's words can raise
-    *(OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, wire.Malformed),
-    *(RecursionError, OverflowError, MemoryError),
-)
-
-
-@dataclass
-class Running:
-    """A learner's process.
-
-    Attributes:
-        number: Of the process.
-        line: On which it talks with the keeper.
-        ended: How the child ended that has the question, once it has.
-    """
-
-    number: int
-    line: socket.socket
-    ended: list[str] = field(default_factory=list)
 
 
 class Keeper:
@@ -71,7 +51,7 @@ class Keeper:
             self.starts += 1
             if self.starts > STARTS:
                 raise Lost("killed")
-            self._follow_cells(self._start())
+            self._follow_cells(start(self.setup, self.lost, self.limits, self.ends))
         return self.running
 
     def ask(self, question: bytes) -> bytes:
@@ -102,39 +82,13 @@ class Keeper:
             return found
         except pipes.TooMuch:
             raise Lost("much") from None
-        except BROKEN:
+        except wire.BROKEN:
             self._stop(running)
             raise Lost("killed") from None
         finally:
             os.close(to_child)
             os.close(from_child)
             self._clean(running)
-
-    def _start(self) -> Running:
-        line, theirs = socket.socketpair()
-        number = os.fork()
-        if number:
-            theirs.close()
-            return Running(number, line)
-        try:
-            os.setpgid(0, 0)
-            line.close()
-            for end in self.ends:
-                os.close(end)
-            processes.unprotect()
-            self._become_learner(theirs)
-        finally:
-            os._exit(1)
-
-    def _become_learner(self, line: socket.socket) -> None:
-        limit_computing(self.limits.cells_seconds, for_good=True)
-
-        def say(kind: bytes, content: bytes) -> None:
-            line.sendall(wire.framed(kind, content))
-
-        learner = Learner(self.setup["cells"], self.setup["names"], self.lost, self.limits, say)
-        say(b"d", dumps(learner.run_cells()).encode())
-        learner.serve(line)
 
     def _follow_cells(self, running: Running) -> None:
         """Follow the cells; one that ends the process, or goes on for ever, is left out from then on."""
@@ -157,7 +111,7 @@ class Keeper:
         except Lost as error:
             self._stop(running)
             self.lost[cell] = str(error)
-        except BROKEN:
+        except wire.BROKEN:
             self.lost[cell] = self._stop(running)
 
     def _hear(self, running: Running, until: Until) -> tuple[bytes, bytes]:
@@ -206,7 +160,7 @@ class Keeper:
         try:
             if not running.ended:
                 self._child_ended(running)
-        except (Lost, *BROKEN):
+        except (Lost, *wire.BROKEN):
             self._stop(running)
 
     def _stop(self, running: Running) -> str:

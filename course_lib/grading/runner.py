@@ -117,10 +117,10 @@ def _not_judged(question: Question, run: Run, submission: Submission) -> tuple[s
     """Verdict and sentence of a question without an answer."""
     how = run.heard[question.name].how
     if how != "missing":
-        return SENTENCES[how]
+        return SENTENCES.get(how, SENTENCES["killed"])
     cell = submission.cell_of(question.name)
     if cell in run.lost:
-        verdict, sentence = SENTENCES[run.lost[cell]]
+        verdict, sentence = SENTENCES.get(run.lost[cell], SENTENCES["killed"])
         return verdict, f"Its cell did not come to an end. {sentence}"
     if cell in run.errors:
         return "error", f"Its cell raises {run.errors[cell]}."

@@ -27,6 +27,12 @@ class Malformed(Exception):
     """What arrived is not what this end understands."""
 
 
+BROKEN = (  # all that reading somebody's words can raise: lines that end, words that are none, depths and numbers
+    *(OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, Malformed),
+    *(RecursionError, OverflowError, MemoryError),
+)
+
+
 def framed(kind: bytes, payload: bytes = b"") -> bytes:
     """A frame, ready to be written."""
     return HEAD.pack(kind, len(payload)) + payload
