@@ -77,29 +77,27 @@ def facts(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def unprotected(facts):
-    """What each attack achieves beside `check`; the tests' neighbours are kept out of its sight, and nothing else."""
-    apart = [
-        "bwrap",
-        "--dev-bind",
-        "/",
-        "/",
-        "--unshare-pid",
-        "--unshare-ipc",
-        "--proc",
-        "/proc",
-        "--die-with-parent",
-        "--",
-    ]
-    run = [*apart, sys.executable, str(HERE / "plain_run.py"), json.dumps(facts), *(str(each.path) for each in BANK)]
+def beside_check(facts):
+    """A run beside `check`, begun; the tests' neighbours are kept out of its sight, and nothing else."""
+    apart = ["bwrap", "--dev-bind", "/", "/", "--unshare-pid", "--unshare-ipc", "--proc", "/proc", "--die-with-parent"]
+    run = [sys.executable, str(HERE / "plain_run.py"), json.dumps(facts), *(str(each.path) for each in BANK)]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    found = subprocess.run(run, capture_output=True, text=True, errors="replace", env=environment, timeout=300)
-    assert found.returncode == 0, found.stderr[-2000:]
-    return json.loads(found.stdout.splitlines()[-1])
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen([*apart, "--", *run], env=environment, **pipes) as started:
+        yield started
+        started.kill()
 
 
 @pytest.fixture(scope="session")
-def jailed(facts, tmp_path_factory):
+def unprotected(beside_check, jailed):
+    """What each attack achieves beside `check`, known when the jail is done with them as well."""
+    said, errors = (text.decode(errors="replace") for text in beside_check.communicate(timeout=300))
+    assert beside_check.returncode == 0, errors[-2000:]
+    return json.loads(said.splitlines()[-1])
+
+
+@pytest.fixture(scope="session")
+def jailed(beside_check, facts, tmp_path_factory):
     """The reports of all attacks, by name: submissions with an attack on every question but two."""
     batches = defaultdict(dict)
     for attack in BANK:
