@@ -11,27 +11,43 @@ from course_lib.questions.case import Case, Net, Rng, Sgd, Value
 HIDDEN = 5  # width of the networks of cases
 
 
-class Network(nn.Sequential):
-    """A network that counts how often it is asked.
+class Asked:
+    """How often a network was asked, its copies included.
 
     Attributes:
-        calls: Forward passes so far.
+        calls: So far.
     """
 
     calls = 0
 
+    def __deepcopy__(self, memo: object) -> "Asked":
+        return self
+
+
+class First(nn.Linear):
+    """The first layer of a network, which is met by whatever way images go through it.
+
+    Attributes:
+        asked: How often they did.
+    """
+
+    def __init__(self, inputs: int, outputs: int):
+        """Ask nothing yet."""
+        super().__init__(inputs, outputs)
+        self.asked = Asked()
+
     def forward(self, input: Tensor) -> Tensor:
-        """Logits, and one call more."""
-        self.calls += 1
+        """The layer, and one call more."""
+        self.asked.calls += 1
         return super().forward(input)
 
 
-def network(description: Net) -> Network:
+def network(description: Net) -> nn.Sequential:
     """The network that a case describes."""
     weights = {name: torch.from_numpy(values.copy()) for name, values in description.weights.items()}
     inputs, classes = weights["0.weight"].shape[1], weights["3.weight"].shape[0]
-    layers = nn.Linear(inputs, HIDDEN), nn.BatchNorm1d(HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, classes)
-    built = Network(*layers).float()  # whatever the default dtype has become
+    layers = First(inputs, HIDDEN), nn.BatchNorm1d(HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, classes)
+    built = nn.Sequential(*layers).float()  # whatever the default dtype has become
     built.load_state_dict(weights)
     for parameter in built.parameters() if description.left_over else ():
         parameter.grad = torch.full_like(parameter, description.left_over)

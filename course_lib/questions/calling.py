@@ -17,20 +17,36 @@ This is the only part that runs beside the learner. It knows no reference and no
 
 import contextlib
 import random
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from course_lib.questions.building import built_arguments
+from course_lib.questions.building import Asked, First, built_arguments
 from course_lib.questions.case import Array, Case, Outputs
 from course_lib.questions.quiet import quiet
 from course_lib.questions.raised import told_of_call
 from course_lib.questions.seeing import parts_of, seen
 
-Gradients = dict[str, list[Array | None]]
+
+@dataclass(frozen=True)
+class _Watched:
+    """A network, and what is remembered of it from before a call."""
+
+    name: str
+    network: nn.Module
+    asked: Asked
+    held: list[Array | None]
+
+    def holds_new_gradients(self) -> bool:
+        """Whether it holds gradients, other than 0, that it did not hold."""
+        pairs = zip(self.held, _held(self.network), strict=False)
+        return any(
+            now is not None and bool(np.any((now != 0) & (now != (0 if old is None else old)))) for old, now in pairs
+        )
 
 
 def call(function: Callable[..., Any], case: Case, differentiable: Iterable[str] = ()) -> Outputs:
@@ -45,14 +61,28 @@ def call(function: Callable[..., Any], case: Case, differentiable: Iterable[str]
         What was seen; an error is one of the things that can be seen.
     """
     arguments = built_arguments(case, set(differentiable))
-    held = {name: _held(value) for name, value in arguments.items() if isinstance(value, nn.Module)}
+    watched = [
+        _Watched(name, value, cast(First, value[0]).asked, _held(value))
+        for name, value in arguments.items()
+        if isinstance(value, nn.Sequential)
+    ]
     before = _global_state()
-    with quiet() as said:
+    with quiet() as said, one_thread():
         outputs = _tried(function, lambda: _called(function, arguments, differentiable))
         outputs["global"] = np.array(before != _global_state())
-        apart = {name: gradients for name, gradients in held.items() if name not in differentiable}
-        outputs = _tried(function, lambda: _afterwards(arguments) | _new_gradients(arguments, apart)) | outputs
+        outputs = _tried(function, lambda: _afterwards(arguments, watched, differentiable)) | outputs
     return outputs | {"printed": np.array(said.getvalue()[:200])}
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Cases are small: on a busy machine, threads that wait for each other make them slower by far."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _tried(function: Callable[..., Any], look: Callable[[], Outputs]) -> Outputs:
@@ -107,17 +137,7 @@ def _held(network: nn.Module) -> list[Array | None]:
     return [None if each.grad is None else each.grad.numpy().copy() for each in network.parameters()]
 
 
-def _new_gradients(arguments: dict[str, Any], held: Gradients) -> Outputs:
-    """Whether networks hold gradients, other than 0, that they did not hold before."""
-    found: Outputs = {}
-    for name, before in held.items():
-        pairs = zip(before, _held(arguments[name]), strict=False)
-        new = (now is not None and np.any((now != 0) & (now != (0 if old is None else old))) for old, now in pairs)
-        found[f"grad.{name}"] = np.array(any(new))
-    return found
-
-
-def _afterwards(arguments: dict[str, Any]) -> Outputs:
+def _afterwards(arguments: dict[str, Any], watched: list[_Watched], differentiable: Iterable[str]) -> Outputs:
     """What became of the arguments."""
     found: Outputs = {}
     for name, value in arguments.items():
@@ -127,7 +147,11 @@ def _afterwards(arguments: dict[str, Any]) -> Outputs:
             found[f"rng.{name}"] = value.integers(0, 2**62, size=4)
         if isinstance(value, nn.Module):
             found |= {f"after.{name}.{key}": part.cpu().numpy().copy() for key, part in value.state_dict().items()}
-            found |= {f"after.{name}.training": np.array(value.training), f"calls.{name}": np.array(value.calls)}
+            found[f"after.{name}.training"] = np.array(value.training)
+    for each in watched:
+        found[f"calls.{each.name}"] = np.array(each.asked.calls)
+        if each.name not in differentiable:
+            found[f"grad.{each.name}"] = np.array(each.holds_new_gradients())
     return found
 
 

@@ -12,7 +12,7 @@ from itertools import starmap
 
 import numpy as np
 
-from course_lib.questions.calling import call
+from course_lib.questions.calling import call, one_thread
 from course_lib.questions.case import Case, Outputs
 from course_lib.questions.comparing import Fault, difference, same_case
 from course_lib.questions.question import GROUPS, Function, Mistake, Question
@@ -71,7 +71,7 @@ class Judge:
 
     def judge(self, outputs: Sequence[Outputs]) -> Judgement:
         """What the outputs of an answer, one for each case, are worth."""
-        with warnings.catch_warnings(), np.errstate(all="ignore"):  # of invariants, of whatever came back
+        with warnings.catch_warnings(), np.errstate(all="ignore"), one_thread():  # invariants compute as well
             warnings.simplefilter("ignore")
             faults = [fault for number, found in enumerate(outputs) if (fault := self._fault(number, found))]
             mistakes = tuple(self._named(outputs)) if faults else ()  # what a right answer need not wait for

@@ -1,5 +1,6 @@
 """raised: what a learner's code raised, in words, and what torch means where it speaks of its own types."""
 
+import contextlib
 import inspect
 import re
 import traceback
@@ -40,12 +41,13 @@ def told(error: BaseException) -> str:
 
 def told_of_call(error: BaseException, function: Callable[..., Any]) -> str:
     """The same for a call of a function; says which other function was not begun, if that is what is wrong."""
-    text = told(error)
-    frames = [frame.f_code for frame, _ in traceback.walk_tb(error.__traceback__)]
-    own = getattr(inspect.unwrap(function), "__code__", None)
-    if text != UNTOUCHED or frames[-1] is own:
+    text, own = told(error), None
+    if text != UNTOUCHED:
         return text
-    return f"{text}: {frames[-1].co_name} is not written yet"
+    with contextlib.suppress(Exception):  # whatever is called here need not be a function
+        own = inspect.unwrap(function).__code__
+    *_, (last, _) = traceback.walk_tb(error.__traceback__)
+    return text if last.f_code is own else f"{text}: {last.f_code.co_name} is not written yet"
 
 
 def meant(text: str) -> str:

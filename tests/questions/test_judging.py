@@ -1,5 +1,6 @@
 """What a learner is told: each kind of wrong answer, in the words that help."""
 
+import functools
 from collections import Counter
 from pathlib import Path
 
@@ -168,6 +169,18 @@ def test_other_dtypes_that_do_not_fit_are_named_too(mixed_up, words):
 def test_an_answer_that_calls_another_one_that_was_not_begun_is_begun_itself():
     verdict = check("softmax_with_temperature", lambda logits, temperature: stub(logits) + 1)
     assert verdict.status == "wrong" and "stub is not written yet" in str(verdict)
+
+
+def test_what_is_no_function_gets_a_card_too():
+    class Stub:
+        def __getattr__(self, name):
+            raise ValueError(name)
+
+        def __call__(self, *arguments):
+            raise NotImplementedError
+
+    for odd in (None, "entropy", torch.ones(2), Stub(), Stub, functools.partial(stub, 1)):
+        assert check("entropy", odd).judgement.points == 0
 
 
 def test_an_answer_that_is_written_for_some_cases_is_begun():

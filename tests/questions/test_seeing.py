@@ -1,5 +1,7 @@
 """What comes back is looked at part by part, and what stands for a number is a number everywhere."""
 
+import copy
+import functools
 from collections import namedtuple
 
 import numpy as np
@@ -93,6 +95,18 @@ def outputs_of(function, *differentiable):
 def test_it_is_seen_how_often_networks_are_asked():
     found = outputs_of(lambda student, teacher, images, *_: student.forward(images) + student(images))
     assert found["calls.student"] == 2 and found["calls.teacher"] == 0
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda network, images: copy.deepcopy(network)(images),
+        lambda network, images: functools.reduce(lambda values, layer: layer(values), network, images),
+        lambda network, images: torch.func.functional_call(network, dict(network.named_parameters()), images),
+    ],
+)
+def test_a_network_that_is_asked_by_another_way_is_asked_too(ask):
+    assert outputs_of(lambda student, teacher, images, *_: ask(teacher, images))["calls.teacher"] == 1
 
 
 def test_a_gradient_that_was_not_there_before_is_seen_in_networks_that_should_get_none():

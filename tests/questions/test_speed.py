@@ -37,7 +37,7 @@ def test_the_first_check_of_a_fresh_kernel_takes_less_than_a_second(assignment):
     names = list(questions_of(assignment))
     notebook = ROOT / "exercises" / assignment / f"{assignment}.ipynb"
     command = [sys.executable, "-c", FRESH, notebook, *names]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}  # as in a kernel
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     found = [json.loads(line) for line in done.stdout.splitlines()]
     assert [status for _, _, status, _ in found] == ["wrong", "wrong", "passed"] * len(names)
