@@ -100,13 +100,6 @@ def test_questions_are_found_by_name_and_nearly_right_names_are_helped():
         find("entropie")
 
 
-@pytest.mark.verify
-def test_the_matrix_of_fifty_seeds_and_all_mutants_holds(capsys):
-    assert graders.main() == 0
-    printed = capsys.readouterr().out
-    assert all(question.name in printed for question in EVERYTHING) and "mutants are noticed" in printed
-
-
 def test_a_mutant_changes_one_place():
     def half(x):
         return x / 2 + 1
