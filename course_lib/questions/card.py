@@ -13,6 +13,7 @@ from course_lib.questions.case import Net, Rng, Sgd, Value
 from course_lib.questions.judging import Judgement
 
 SHOWN = 40  # numbers of an array that are shown whole
+SHOULD_HOLD = "This should hold, and does not:"
 COLOURS = {"passed": "#1b7837", "not yet": "#5e5e5e", "wrong": "#b35806"}  # told apart without colour by their words
 
 
@@ -61,9 +62,9 @@ class Verdict:
 
     def _what_is_wrong(self) -> Iterator[str]:
         judgement, fault = self.judgement, self.judgement.faults[0]
-        yield fault.sentence
+        yield f"{SHOULD_HOLD} {fault.sentence}" if fault.kind == "invariant" else fault.sentence
         if fault.case.why:
-            yield f"In a case with {fault.case.why}:"
+            yield f"The case: {fault.case.why}."
         for name, value in fault.case.arguments.items():
             yield f"  {name} = {shown(value)}"
         if fault.expected is not None:
@@ -71,7 +72,7 @@ class Verdict:
         if fault.yours is not None:
             yield f"  yours     {shown(fault.yours)}"
         if fault.broken:
-            yield fault.broken
+            yield f"{SHOULD_HOLD} {fault.broken}"
         if len(judgement.advice) > 1:
             yield "Two or more known mistakes look like this:"
         yield from judgement.advice

@@ -100,7 +100,7 @@ def _keys_differ(found: Outputs, right: Outputs) -> str:
     missing, extra = [key for key in wanted if key not in mine], [key for key in mine if key not in wanted]
     if missing or extra:
         lacking = f"The result lacks {', '.join(map(repr, missing))}. " if missing else ""
-        return lacking + (f"Nobody asks for {', '.join(map(repr, extra))}." if extra else "")
+        return lacking + (f"It has {', '.join(map(repr, extra))}, which nobody needs." if extra else "")
     odd = next((name for name in _results(right) if not _fits(found, right, name)), "")
     return f"{_words(odd)} is {_a(_kind(found, odd))}, it should be {_a(_kind(right, odd))}." if odd else ""
 
@@ -151,7 +151,10 @@ def _arguments_differ(question: Question, case: Case, found: Outputs, right: Out
     for name in (name for name in {**found, **right} if name.split(".")[0] == "after"):
         mine, wanted = found.get(name), right.get(name)
         if mine is None or wanted is None or not _close(question, mine, wanted):
-            sentence = f"{name.partition('.')[2]} is not as it should be afterwards."
+            what = name.partition(".")[2]
+            sentence = f"{what} is not as it should be afterwards."
+            if isinstance(case.arguments.get(what), np.ndarray):  # which nothing may change
+                sentence = f"Your function changes its input {what}: make a new tensor instead."
             return Fault(case, "changed", sentence, mine, wanted)
     return None
 

@@ -27,7 +27,7 @@ class Judgement:
         question: What was asked.
         points: Of ``question.points``.
         faults: One per wrong case, smallest case first.
-        mistakes: Names of the known mistakes that behave alike in every case.
+        mistakes: Names of the known mistakes that behave alike in every case, or in all that did not run out of range.
         groups: Of each group of cases, whether it passed.
     """
 
@@ -91,12 +91,28 @@ class Judge:
         called = (call(function, case, self.question.differentiable) for case in self.cases)
         return any(self._fault(number, found) for number, found in enumerate(called))
 
-    def _named(self, outputs: Sequence[Outputs]) -> Iterator[str]:
-        """The mistakes that do the same in every case; each is called only up to the first difference."""
-        for mistake in self.question.mistakes:
-            pairs = enumerate(zip(self.cases, outputs, strict=True))
-            if all(self._alike(case, found, self._mistaken(mistake, number)) for number, (case, found) in pairs):
-                yield mistake.name
+    def _named(self, outputs: Sequence[Outputs]) -> list[str]:
+        """The mistakes that do the same in every case.
+
+        Where there are none, cases in which the numbers of the answer leave their range are passed over: a mistake
+        in code that is unstable as well is still that mistake. All plain and random cases must be among the others.
+        """
+        numbers = range(len(self.cases))
+        sound = [number for number in numbers if _finite(outputs[number])]
+        if found := self._matching(outputs, numbers):
+            return found
+        passed_over = {self.cases[number].group for number in set(numbers) - set(sound)}
+        if passed_over <= {"edge", "stress"} and any(self._fault(number, outputs[number]) for number in sound):
+            return self._matching(outputs, sound)
+        return []
+
+    def _matching(self, outputs: Sequence[Outputs], numbers: Sequence[int]) -> list[str]:
+        """The mistakes that do the same in these cases; each is called only up to the first difference."""
+        return [
+            mistake.name
+            for mistake in self.question.mistakes
+            if all(self._alike(self.cases[n], outputs[n], self._mistaken(mistake, n)) for n in numbers)
+        ]
 
     def _mistaken(self, mistake: Mistake, number: int) -> Outputs:
         """What a known mistake does in a case."""
@@ -133,6 +149,12 @@ class Judge:
                 kept = False
             if not kept:
                 yield words
+
+
+def _finite(outputs: Outputs) -> bool:
+    """Whether an answer came to numbers: no error, and neither NaN nor infinity in results and gradients."""
+    numbers = [value for name, value in outputs.items() if name.split(".")[0] in ("result", "gradient")]
+    return "error" not in outputs and all(value.dtype.kind not in "fc" or np.isfinite(value).all() for value in numbers)
 
 
 def judge(question: Question, function: Function, seed: int) -> Judgement:

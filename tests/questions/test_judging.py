@@ -61,7 +61,7 @@ def from_global_randomness(logits, temperature):
         (lambda logits, temperature: (logits / temperature).softmax(1) * float("nan"), "nan", "NaN"),
         (lambda logits, temperature: (logits / temperature).softmax(1).numpy(), "kind", "yours is an array"),
         (lambda logits, temperature: (logits / temperature).softmax(1) + 0j, "dtype", "is complex128"),
-        (changing, "changed", "logits is not as it should be afterwards"),
+        (changing, "changed", "changes its input logits: make a new tensor"),
         (from_global_randomness, "global", "Global random state"),
     ],
 )
@@ -101,6 +101,17 @@ def test_warnings_and_prints_cost_nothing():
         return (logits / temperature).softmax(1)
 
     assert judge(SOFTMAX, loud, 0).passed
+
+
+def test_a_known_mistake_in_unstable_code_is_still_named_and_unstable_right_code_is_not():
+    def kl(first_logits, second_logits, temperature):
+        first, second = ((logits / temperature).softmax(1) for logits in (first_logits, second_logits))
+        return temperature**2 * (first * (first.log() - second.log())).sum(1).mean()
+
+    swapped = judge(LOSS, lambda student, teacher, temperature: kl(student, teacher, temperature), 0)
+    assert swapped.mistakes == ("swapped",) and not swapped.points
+    right = judge(LOSS, lambda student, teacher, temperature: kl(teacher, student, temperature), 0)
+    assert not right.mistakes and 0 < right.points < LOSS.points
 
 
 def test_an_unforeseen_mistake_still_loses():

@@ -136,9 +136,9 @@ def test_places_as_floats_are_told_to_be_floats():
 
 def test_keys_that_are_missing_and_keys_that_nobody_asks_for_are_named():
     missing = failing(lambda *splits: {"temperature": 1.0, "T": 2.0}, REPORT, "kind")
-    assert "lacks 'accuracy'" in missing and "Nobody asks for 'T'" in missing
+    assert "lacks 'accuracy'" in missing and "It has 'T', which nobody needs." in missing
     extra = failing(lambda *splits: REPORT.reference(*splits) | {"vector": torch.ones(3)}, REPORT, "kind")
-    assert extra == "Nobody asks for 'vector'."
+    assert extra == "It has 'vector', which nobody needs."
     odd = failing(lambda *splits: REPORT.reference(*splits) | {"accuracy": None}, REPORT, "kind")
     assert odd == "'accuracy' of the result is None, it should be a number."
 
