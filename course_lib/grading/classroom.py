@@ -19,7 +19,7 @@ from course_lib.grading.pages import class_page, title_of, write_page
 from course_lib.grading.people import people_of
 from course_lib.grading.pools import Judged, Task, judge_all
 from course_lib.grading.reports import SubmissionReport
-from course_lib.grading.submission import plain
+from course_lib.grading.submission import in_a_line
 from course_lib.grading.terms import Terms
 
 
@@ -141,7 +141,7 @@ def _tasks(course: Course, assignment: str, terms: Terms, graded: Graded, *, eve
         try:
             task = task_of(course, student, assignment, terms)
         except CourseError as error:
-            graded.trouble[plain(student)] = plain(str(error), 500)
+            graded.trouble[in_a_line(student)] = in_a_line(str(error), 500)
             continue
         good = None if everything else log.good_report(course, student, assignment, terms, entries)
         if good is None:

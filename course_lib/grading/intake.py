@@ -17,6 +17,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell
 from course_lib.errors import CourseError
 from course_lib.grading.course_folder import Course, why_not_a_name
 from course_lib.grading.shown import Room
+from course_lib.grading.submission import in_a_line
 from course_lib.grading.tampering import Cell, cells_of, name_of, source_of
 
 OWN_CELLS = 500  # of a learner that are shown
@@ -47,7 +48,7 @@ def refuse_odd(path: Path, student: str) -> None:
     if reason := why_not_a_name(student):
         raise CourseError(f"submitted/{student!r} is not graded: {reason}")
     if path.is_symlink() or path.parent.is_symlink():
-        raise CourseError(f"{path} is not graded: it is a link to {path.resolve()}")
+        raise CourseError(f"{in_a_line(path)} is not graded: it is a link to {in_a_line(path.resolve())}")
 
 
 def remove_links(*, notebooks: list[str], **_: Any) -> None:

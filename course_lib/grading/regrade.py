@@ -10,7 +10,7 @@ from course_lib.grading.executor import keep
 from course_lib.grading.gradebook import Nbgrader, needs_autograding
 from course_lib.grading.pools import Judged, Task, judge_all
 from course_lib.grading.reports import QuestionReport, SubmissionReport
-from course_lib.grading.submission import plain
+from course_lib.grading.submission import in_a_line
 from course_lib.grading.terms import Terms
 from course_lib.questions.question import GROUPS
 
@@ -62,13 +62,15 @@ def regrade(course: Course, assignment: str, terms: Terms, pace: Pace, nbgrader:
     before = {student: report for student in students if (report := _kept(course, student, assignment))}
     if not before:
         raise CourseError(f"nothing of {assignment} was graded yet:  course grade {assignment}")
-    trouble = {plain(each): f"not graded yet:  course grade {assignment}" for each in students if each not in before}
+    trouble = {
+        in_a_line(each): f"not graded yet:  course grade {assignment}" for each in students if each not in before
+    }
     tasks = list[Task]()
     for student in before:
         try:
             tasks.append(task_of(course, student, assignment, terms))
         except CourseError as error:
-            trouble[plain(student)] = plain(str(error), 500)
+            trouble[in_a_line(student)] = in_a_line(str(error), 500)
     pace.begin("judging", len(tasks))
     judged: list[Judged] = []
     for each in judge_all(tasks, pace.pool_of, pace.jobs):

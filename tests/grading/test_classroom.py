@@ -183,8 +183,12 @@ def test_nobody_is_called_like_a_file_of_grading(course, three, grade, student):
 @pytest.mark.skipif(os.name == "nt", reason="names of files are text there")
 def test_a_name_that_is_no_text_stops_nobody(course, three, grade):
     (course.root / "submitted" / os.fsdecode(b"J\xfcrg") / PS).mkdir(parents=True)
+    (course.root / "submitted" / "eve\x1b[2J\nno score for sam" / PS).mkdir(parents=True)
+    (course.root / "submitted" / "sly" / PS).mkdir(parents=True)
+    course.submission("sly", PS).symlink_to(course.root / "\x1b]0;\nno score")
     graded = grade()
-    assert len(graded.trouble) == 1 and graded.recorded == 3 and "J" in course.class_page(PS).read_text()
+    assert len(graded.trouble) == 3 and graded.recorded == 3 and "J" in course.class_page(PS).read_text()
+    assert all(letter.isprintable() for pair in graded.trouble.items() for words in pair for letter in words)
 
 
 def never_ends(task):
