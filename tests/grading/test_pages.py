@@ -99,7 +99,7 @@ def test_what_is_noted_of_most_is_said_once_of_the_class_and_not_of_each_learner
     reports |= {"eve": report(question("entropy", 5, "pass"), notes=(note, other)), "ada": report()}
     summary = summary_of(PS, reports)
     assert summary.shared == {note: 4} and summary.attention == {"eve": (other,)}
-    assert f"In 4 of 5: {note}. Was the exercise released anew" in class_page(PS, reports, "PS")
+    assert f"<li>4 of 5: {note}</li>" in class_page(PS, reports, "PS")
     few = {name: reports[name] for name in ("s0", "s1")}
     assert summary_of(PS, few).attention == {name: (note,) for name in few}
 
