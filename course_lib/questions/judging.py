@@ -54,7 +54,8 @@ class Judge:
     def __init__(self, question: Question, seed: int):
         """Draw the cases; what the reference and the mistakes do with them is found when it is needed."""
         self.question = question
-        self.cases = tuple(question.cases(np.random.default_rng(seed)))
+        with one_thread():
+            self.cases = tuple(question.cases(np.random.default_rng(seed)))
         self._wrong: dict[tuple[str, int], Outputs] = {}
 
     @cached_property

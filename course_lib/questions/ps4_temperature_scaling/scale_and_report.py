@@ -58,7 +58,7 @@ def _answered(rng: np.random.Generator, n: int, classes: int, factor: float) -> 
 def _cases(rng: np.random.Generator) -> list[Case]:
     def case(group: str, sizes: tuple[int, int], classes: int, factor: float, why: str = "") -> Case:
         calib = _answered(rng, sizes[0], classes, factor)
-        temperature = scaling.fit_temperature(*map(torch.from_numpy, calib))
+        temperature = _bisected(*calib)
         logits, labels = _answered(rng, sizes[1] + sizes[1] // 10 + 20, classes, factor)
         kept = np.flatnonzero(_off_edges(logits, temperature))[: sizes[1]]
         names = ("calib_logits", "calib_labels", "test_logits", "test_labels")
