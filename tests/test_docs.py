@@ -9,7 +9,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
-NOTEBOOKS = sorted(path for room in ("notebooks", "exercises", "solutions") for path in (ROOT / room).rglob("*.ipynb"))
+ROOMS = ("notebooks", "exercises", "solutions")
+NOTEBOOKS = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.ipynb") if "checkpoint" not in path.stem)
 LINK = re.compile(r"""\]\(\s*([^)\s]+)[^)]*\)|(?:href|src)=["']([^"']+)["']""")
 TESTS = "".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
 
