@@ -108,7 +108,7 @@ def test_a_known_mistake_in_unstable_code_is_still_named_and_unstable_right_code
         first, second = ((logits / temperature).softmax(1) for logits in (first_logits, second_logits))
         return temperature**2 * (first * (first.log() - second.log())).sum(1).mean()
 
-    swapped = judge(LOSS, lambda student, teacher, temperature: kl(student, teacher, temperature), 0)
+    swapped = judge(LOSS, kl, 0)
     assert swapped.mistakes == ("swapped",) and not swapped.points
     right = judge(LOSS, lambda student, teacher, temperature: kl(teacher, student, temperature), 0)
     assert not right.mistakes and 0 < right.points < LOSS.points
