@@ -5,7 +5,6 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 OLDEST := .venv-oldest
 BENCH := .venv-bench
-test verify soak: export OMP_WAIT_POLICY := passive  # threads that spin while others work make small networks slow
 unexport PYTHONDONTWRITEBYTECODE  # without bytecode every start compiles torch again, which takes seconds
 
 .PHONY: help demo test verify graders soak lint results release bench bench-grading lab test-oldest lock clean
