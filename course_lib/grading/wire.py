@@ -8,6 +8,7 @@ import io
 import struct
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from json import dumps, loads  # by name: a learner may change what the module holds
 from typing import Any
 
@@ -146,7 +147,7 @@ def _described(value: Value, arrays: list[Array]) -> dict[str, Any]:
         weights = {name: _described(weight, arrays)["array"] for name, weight in value.weights.items()}
         return {"net": weights, "training": value.training, "left_over": value.left_over}
     if isinstance(value, Sgd):
-        return {"sgd": value.of, "learning_rate": value.learning_rate, "momentum": value.momentum}
+        return {"sgd": asdict(value)}
     return {"plain": value.item() if isinstance(value, np.generic) else value}
 
 
@@ -159,7 +160,7 @@ def _built(found: dict[str, Any], arrays: list[Array]) -> Value:
         weights = {name: arrays[number] for name, number in found["net"].items()}
         return Net(weights, found["training"], found["left_over"])
     if "sgd" in found:
-        return Sgd(found["sgd"], found["learning_rate"], found["momentum"])
+        return Sgd(**found["sgd"])
     return found["plain"]
 
 

@@ -72,5 +72,12 @@ def _one(value: Value, built: dict[str, Any]) -> Any:
     if isinstance(value, Net):
         return network(value)
     if isinstance(value, Sgd):
-        return torch.optim.SGD(built[value.of].parameters(), lr=value.learning_rate, momentum=value.momentum)
+        return _optimizer(value, built[value.of])
     return value
+
+
+def _optimizer(description: Sgd, network: nn.Module) -> torch.optim.Optimizer:
+    built = torch.optim.SGD(network.parameters(), lr=description.learning_rate, momentum=description.momentum)
+    for parameter in network.parameters() if description.velocity else ():
+        built.state[parameter]["momentum_buffer"] = torch.full_like(parameter, description.velocity)
+    return built

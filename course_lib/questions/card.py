@@ -118,5 +118,6 @@ def shown(value: Value) -> str:
     if isinstance(value, Net):
         return f"a small network in {'training' if value.training else 'evaluation'} mode"
     if isinstance(value, Sgd):
-        return f"SGD of {value.of}, learning rate {value.learning_rate}"
+        late = f", its buffers at {value.velocity}" if value.velocity else ""
+        return f"SGD of {value.of}, learning rate {value.learning_rate}, momentum {value.momentum}{late}"
     return repr(value)

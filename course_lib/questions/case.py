@@ -47,11 +47,13 @@ class Sgd:
         of: The name of that argument.
         learning_rate: Its step.
         momentum: In [0, 1).
+        velocity: What every momentum buffer holds on arrival, as an earlier step has left it; 0 for no buffers.
     """
 
     of: str
     learning_rate: float
     momentum: float = 0.0
+    velocity: float = 0.0
 
 
 Value = Array | int | float | Rng | Net | Sgd

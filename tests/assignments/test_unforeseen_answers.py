@@ -11,6 +11,7 @@ from course_lib import calibration, dark_knowledge, epoch_plan, losses, mixup, t
 from course_lib.questions import ASSIGNMENTS, find, questions_of
 from course_lib.questions.judging import judge
 from course_lib.questions.ps4_temperature_scaling.scale_and_report import SCALE_AND_REPORT
+from course_lib.questions.ps5_mixup_distillation.mixup_distillation_loss import of_paper
 from course_lib.questions.ps5_mixup_distillation.training_step import one_step
 
 SEEDS = range(3)
@@ -124,6 +125,17 @@ def step_with_an_optimizer_of_its_own(student, teacher, optimizer, *batch):
     return one_step(student, teacher, torch.optim.SGD(student.parameters(), lr=0.1, momentum=0.9), *batch)
 
 
+def step_by_hand(student, teacher, optimizer, *batch):
+    rate = optimizer.param_groups[0]["lr"]
+    optimizer.zero_grad()
+    loss = of_paper(student, teacher.eval(), *batch)
+    loss.backward()
+    with torch.no_grad():
+        for weight in student.parameters():
+            weight.sub_(rate * weight.grad)
+    return loss.item()
+
+
 def step_of_a_student_that_must_train(student, teacher, optimizer, *batch):
     return one_step(student.train(), teacher, optimizer, *batch)
 
@@ -159,6 +171,7 @@ WRONG = {
     "mixup_distillation_loss": [loss_that_asks_the_teacher_twice, loss_that_leaves_gradients_in_the_teacher],
     "training_step": [
         step_with_an_optimizer_of_its_own,
+        step_by_hand,
         step_of_a_student_that_must_train,
         step_that_leaves_gradients_in_the_teacher,
     ],

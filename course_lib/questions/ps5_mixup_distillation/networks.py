@@ -10,7 +10,7 @@ FEATURES = 4
 LOUD = 100.0  # biases of the classes that make logits of hundreds, and leave all gradients moderate
 ENDS = "lambdas of 0 and 1"
 ALONE = "images that are their own partners"
-STALE = "gradients left over from an earlier step"
+STALE = "gradients and momentum left over from an earlier step"
 FROZEN = "a student that arrives in evaluation mode"
 
 

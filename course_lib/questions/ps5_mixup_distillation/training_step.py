@@ -26,7 +26,7 @@ def _cases(rng: np.random.Generator) -> list[Case]:
         arguments = {
             "student": net(rng, classes, loud=loud, training=why != FROZEN, left_over=float(why == STALE)),
             "teacher": net(rng, classes, loud=loud, training=late),
-            "optimizer": Sgd("student", learning_rate=rate, momentum=0.9),
+            "optimizer": Sgd("student", learning_rate=rate, momentum=0.9, velocity=float(why == STALE)),
         }
         return Case(group, arguments | mixed(rng, n, why) | {"temperature": temperature}, why)
 
