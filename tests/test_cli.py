@@ -305,9 +305,11 @@ def test_progress_lists_the_points_that_were_last_saved(command, tmp_path, monke
     monkeypatch.chdir(tmp_path)
     assert "begin with  course start ps1" in mistake(command("progress"))
     command("start", "ps1")
+    command("start", "ps5")
     copy = tmp_path / "work" / "ps1_dark_knowledge" / "ps1_dark_knowledge.ipynb"
     code, printed, _ = command("progress")
     assert code == 0 and "0 of 40 points, 7 to be checked" in printed
+    assert "0 of 40 points (4 of them from a teacher), 6 to be checked" in printed  # the verdict of ps5
     notebook = json.loads(copy.read_text())
     check = next(cell for cell in notebook["cells"] if cell["id"] == "check-entropy")
     check["outputs"] = [{"output_type": "execute_result", "data": {"text/plain": ["5"]}, "metadata": {}}]

@@ -67,28 +67,33 @@ def progress(work: Annotated[Path, typer.Option(help="Where your copies are.")] 
         raise CourseError(f"there are no notebooks in {work}: begin with  course start ps1")
     for path in copies:
         try:
-            earned, possible, waiting = _points(path)
+            earned, possible, waiting, by_hand = _points(path)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             print(f"{path.stem:26}cannot be read ({type(error).__name__}): save it in JupyterLab again, or start anew")
             continue
-        print(f"{path.stem:26}{earned:3g} of {possible:g} points" + (f", {waiting} to be checked" if waiting else ""))
+        taught = f" ({by_hand:g} of them from a teacher)" if by_hand else ""
+        left = f", {waiting} to be checked" if waiting else ""
+        print(f"{path.stem:26}{earned:3g} of {possible:g} points{taught}{left}")
     print("These are the points of the last save; course check NOTEBOOK runs one again from its start.")
 
 
-def _points(path: Path) -> tuple[float, float, int]:
-    """Points that check cells show, points that there are, and check cells without a verdict."""
+def _points(path: Path) -> tuple[float, float, int, float]:
+    """Points that check cells show, points that there are, check cells without a verdict, points that people give."""
     import json
 
-    earned, possible, waiting = 0.0, 0.0, 0
+    earned, possible, waiting, by_hand = 0.0, 0.0, 0, 0.0
     for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
         grading = cell["metadata"].get("nbgrader", {})
         if not grading.get("grade"):
             continue
         possible += grading["points"]
+        if cell["cell_type"] != "code":
+            by_hand += grading["points"]
+            continue
         verdict = _verdict(cell.get("outputs", []), grading["points"])
         earned += verdict or 0.0
-        waiting += verdict is None and cell["cell_type"] == "code"
-    return earned, possible, waiting
+        waiting += verdict is None
+    return earned, possible, waiting, by_hand
 
 
 def _verdict(outputs: list[dict[str, Any]], points: float) -> float | None:

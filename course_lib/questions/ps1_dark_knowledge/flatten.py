@@ -117,7 +117,7 @@ FLATTEN_DARK_KNOWLEDGE = Question(
             "divided_by_all",
             _divided_by_all,
             "How many classes share the rest? Check the sum of a row.",
-            "https://github.com/Thijsvanede/DeepCASE/issues/8",  # divides by K - 2
+            "https://github.com/CoinCheung/pytorch-loss/pull/19",
         ),
         Mistake(
             "hard",

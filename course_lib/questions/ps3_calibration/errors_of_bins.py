@@ -39,10 +39,6 @@ def _signed(confidence: Tensor, correct: Tensor, n_bins: int) -> float:
     return float((bins.weight * bins.gap).sum())
 
 
-def _largest(confidence: Tensor, correct: Tensor, n_bins: int) -> float:
-    return calibration.maximum_calibration_error(confidence, correct, n_bins)
-
-
 def _squared(confidence: Tensor, correct: Tensor, n_bins: int) -> float:
     bins = _bins(confidence, correct, n_bins)
     return float((bins.weight * bins.gap.square()).sum().sqrt())
@@ -83,12 +79,6 @@ EXPECTED_CALIBRATION_ERROR = Question(
             _signed,
             "Gaps of different sign cancel here: a model that is wrong both ways would look fine.",
             answers.SIGNED,
-        ),
-        Mistake(
-            "largest",
-            _largest,
-            "This is the largest gap, the maximum calibration error; an average is asked for.",
-            "https://github.com/Lightning-AI/torchmetrics/pull/394",
         ),
         Mistake(
             "squared",
