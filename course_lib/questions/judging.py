@@ -13,7 +13,7 @@ from itertools import starmap
 import numpy as np
 
 from course_lib.questions.calling import call, one_thread
-from course_lib.questions.case import Case, Outputs
+from course_lib.questions.case import Array, Case, Outputs, Rng
 from course_lib.questions.comparing import Fault, difference, same_case
 from course_lib.questions.question import GROUPS, Function, Mistake, Question
 from course_lib.questions.raised import UNTOUCHED, meant
@@ -139,7 +139,12 @@ class Judge:
         if bool(found["global"]):
             return Fault(case, "global", "Global random state was used: draw from the rng that is given, and no other.")
         broken = next(self._broken(case, found), "")
-        return Fault(case, "invariant", broken, found.get("result")) if broken else None
+        return Fault(case, "invariant", broken, found.get("result"), self._example(number)) if broken else None
+
+    def _example(self, number: int) -> Array | None:
+        """One of many right answers in a case, where nothing is drawn, so that seeing one helps."""
+        drawn = any(isinstance(value, Rng) for value in self.cases[number].arguments.values())
+        return self.expected[number].get("result") if self.question.random and not drawn else None
 
     def _broken(self, case: Case, found: Outputs) -> Iterator[str]:
         """The properties of every right answer that this one lacks; one that cannot be looked at is lacking."""

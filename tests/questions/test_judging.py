@@ -91,6 +91,12 @@ def test_the_smallest_case_is_shown_with_both_values_and_nothing_of_the_referenc
     assert "log_softmax" not in text
 
 
+def test_where_ties_leave_a_choice_one_right_answer_is_shown_and_where_a_generator_draws_none():
+    hard = lambda probs: torch.eye(probs.shape[1], dtype=probs.dtype)[probs.argmax(dim=1)]  # noqa: E731
+    assert "expected  [[0.4 0.3 0.3]]" in told(find("flatten_dark_knowledge"), hard)[1]
+    assert "expected" not in told(find("sample_lambdas"), lambda n, alpha, rng: rng.random(n))[1]
+
+
 def test_warnings_and_prints_cost_nothing():
     import sys
     import warnings
