@@ -2,11 +2,13 @@ import json
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from course_lib import cli
+from course_lib.cli import learn
 from course_lib.studies import STUDIES
 
 TINY = ["run", "--teacher", "cnn4", "--student", "cnn2", "--limit", "64", "--epochs", "1", "--seeds", "1"]
@@ -301,6 +303,22 @@ def test_an_exercise_is_copied_once_and_never_overwritten(command, tmp_path):
     assert "did you mean ps1_dark_knowledge" in mistake(command("start", "ps1_dark_knowledg"))
 
 
+def test_a_copy_is_opened_from_within_the_course_where_it_lies_there(command, tmp_path, monkeypatch):
+    asked = []
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "notebooks" / "00_start_here.ipynb").touch()
+    monkeypatch.setattr(learn, "CHECKOUT", tmp_path)
+    monkeypatch.setattr("os.execv", lambda _, words: asked.append(words))
+    copy = str(Path("work") / "ps1_dark_knowledge" / "ps1_dark_knowledge.ipynb")
+    assert f"Open it with  course lab {copy}" in command("start", "ps1")[1]
+    command("lab", copy, "--allow-root")
+    assert f"--LabApp.default_url=/lab/tree/{copy}" in asked[0] and "--allow-root" in asked[0] and copy not in asked[0]
+    assert "there is no notebook nowhere.ipynb" in mistake(command("lab", "nowhere.ipynb"))
+    outside = tmp_path.parent / "outside.ipynb"
+    outside.touch()
+    assert f"open it with  jupyter lab {outside}" in mistake(command("lab", str(outside)))
+
+
 def test_progress_lists_the_points_that_were_last_saved(command, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert "begin with  course start ps1" in mistake(command("progress"))
@@ -331,6 +349,10 @@ def test_a_copy_that_cannot_be_read_is_told_and_the_others_are_still_listed(comm
         command("start", name)
     (tmp_path / "work" / "ps1_dark_knowledge" / "ps1_dark_knowledge.ipynb").write_text("{")
     (tmp_path / "work" / "ps2_mixup" / "ps2_mixup.ipynb").write_bytes(b"\xff")
+    (tmp_path / "work" / "ps3_calibration" / "deep.ipynb").write_text("[" * 200_000)
+    checkpoints = tmp_path / "work" / ".ipynb_checkpoints"
+    checkpoints.mkdir()
+    (checkpoints / "ps3_calibration-checkpoint.ipynb").write_text("{}")
     code, printed, _ = command("progress")
-    assert code == 0 and printed.count("save it in JupyterLab again") == 2
+    assert code == 0 and printed.count("save it in JupyterLab again") == 3 and "checkpoint" not in printed
     assert "0 of 40 points, 9 to be checked" in printed

@@ -101,7 +101,8 @@ def regrade(
         if not write:
             print("Nothing was written. With --write it is.")
             raise typer.Exit(1 if regraded.trouble else 0)
-        graded = again.write(course, name, regraded, terms, nbgrader)
+        with _pace(None, None, everything=True) as pace:  # of nbgrader alone, which has no pool
+            graded = again.write(course, name, regraded, terms, pace, nbgrader)
     _print_graded(course, name, graded)
 
 
@@ -154,13 +155,13 @@ def _print_graded(course: "Course", assignment: str, graded: "Graded") -> None:
     Raises:
         Exit: With code 1 if a submission has no score.
     """
+    from course_lib.grading.attention import attention_of
     from course_lib.grading.people import people_of
-    from course_lib.grading.summary import summary_of
 
     print(f"{_of(graded.judged, 'submission')} judged, {_of(graded.recorded, 'score')} written to the gradebook.")
     if not all(report.isolated for report in graded.reports.values()):
         print("NOT ISOLATED: learners' code ran as you.")
-    attention = summary_of(assignment, graded.reports, graded.trouble, people_of(course, assignment)).attention
+    attention = attention_of(graded.reports, graded.trouble, people_of(course, assignment))
     needs = f", where {_of(len(attention), 'submission')} need{'s' * (len(attention) == 1)} a person" * bool(attention)
     print(f"The class: {course.class_page(assignment).relative_to(course.root)}{needs}")
     for student, reason in graded.trouble.items():

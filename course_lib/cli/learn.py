@@ -8,7 +8,7 @@ import typer
 from course_lib.cli.app import app
 from course_lib.errors import CourseError, unknown
 
-CHECKOUT = Path(__file__).parent.parent.parent
+CHECKOUT = Path(__file__).resolve().parent.parent.parent
 RELEASED = CHECKOUT / "exercises"
 FIRST = "notebooks/00_start_here.ipynb"
 
@@ -18,17 +18,28 @@ def lab(
     context: typer.Context,
     browser: Annotated[bool, typer.Option(help="Open a browser; without, the address is printed.")] = True,
 ) -> None:
-    """Open JupyterLab at the first lesson; other options, such as --allow-root, go to jupyter lab."""
+    """Open JupyterLab at the first lesson, or at a notebook that is named; other options go to jupyter lab."""
     import os
     import sys
 
     if not (CHECKOUT / FIRST).is_file():
         raise CourseError(f"there are no lessons in {CHECKOUT / 'notebooks'}: they come with a checkout of the course")
+    named = [each for each in context.args if each.endswith(".ipynb")]
+    others = [each for each in context.args if each not in named]
+    place = FIRST
+    for notebook in named:
+        if not (path := Path(notebook).resolve()).is_file():
+            raise CourseError(f"there is no notebook {notebook}")
+        if not path.is_relative_to(CHECKOUT):
+            raise CourseError(
+                f"{notebook} is outside of the course in {CHECKOUT}: open it with  jupyter lab {notebook}"
+            )
+        place = path.relative_to(CHECKOUT).as_posix()
     # without bytecode every start of a kernel compiles torch again, which takes seconds
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     os.chdir(CHECKOUT)
-    # a notebook named on the command line would make its folder the root, and exercises would lie outside
-    options = [f"--LabApp.default_url=/lab/tree/{FIRST}", *([] if browser else ["--no-browser"]), *context.args]
+    # a notebook named to jupyter itself would make its folder the root, and the rest of the course would lie outside
+    options = [f"--LabApp.default_url=/lab/tree/{place}", *([] if browser else ["--no-browser"]), *others]
     os.execv(sys.executable, [sys.executable, "-m", "jupyter", "lab", *options])
 
 
@@ -53,22 +64,27 @@ def start(
         raise unknown("assignment", assignment, released)
     copy = work / name / f"{name}.ipynb"
     if copy.exists():
-        print(f"{copy} is there already, and stays as it is. Open it with  jupyter lab {copy}")
+        print(f"{copy} is there already, and stays as it is. Open it with  {_opens(copy)}")
         return
     write_atomically(copy, (RELEASED / name / f"{name}.ipynb").read_bytes())
-    print(f"Your copy: {copy}. Open it with  jupyter lab {copy}")
+    print(f"Your copy: {copy}. Open it with  {_opens(copy)}")
+
+
+def _opens(copy: Path) -> str:
+    """The command that opens a copy; from within the course, so that its links lead somewhere, where it lies there."""
+    return f"{'course' if copy.resolve().is_relative_to(CHECKOUT) else 'jupyter'} lab {copy}"
 
 
 @app.command()
 def progress(work: Annotated[Path, typer.Option(help="Where your copies are.")] = Path("work")) -> None:
     """List the points of your copies in work/, as their check cells showed them when they were saved."""
-    copies = sorted(work.glob("*/*.ipynb"))
+    copies = sorted(path for path in work.glob("*/*.ipynb") if not path.parent.name.startswith("."))
     if not copies:
         raise CourseError(f"there are no notebooks in {work}: begin with  course start ps1")
     for path in copies:
         try:
             earned, possible, waiting, by_hand = _points(path)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             print(f"{path.stem:26}cannot be read ({type(error).__name__}): save it in JupyterLab again, or start anew")
             continue
         taught = f" ({by_hand:g} of them from a teacher)" if by_hand else ""

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from course_lib.grading import jail, library_answers, wire
+from course_lib.grading import frames, jail, library_answers, wire
 from course_lib.grading.limits import MIB, Limits
 from course_lib.grading.process import Gone, Process
 from course_lib.questions.case import Outputs, Sgd
@@ -133,17 +133,17 @@ class Asking:
     def _worker(self) -> Iterator[Process]:
         python = [sys.executable, "-P", "-m", WORKER]
         most = self.limits.answer + MIB
-        with tempfile.TemporaryDirectory(prefix="course-", ignore_cleanup_errors=True) as folder:
+        with contextlib.ExitStack() as stack:
             if self.isolated:
                 process = Process(jail.command(python, self.limits), QUIET | jail.ENVIRONMENT, None, most)
             else:
+                scratch = tempfile.TemporaryDirectory(prefix="course-", ignore_cleanup_errors=True)
+                folder = stack.enter_context(scratch)
                 kept = {name: os.environ[name] for name in KEPT if name in os.environ}
                 home = dict.fromkeys(("HOME", "TMPDIR", "TEMP", "TMP"), folder)
                 process = Process(python, QUIET | kept | home, Path(folder), most)
-            try:
-                yield process
-            finally:
-                process.close()
+            stack.callback(process.close)
+            yield process
 
     def _session(self, worker: Process) -> None:
         """Ask what is open, as long as the worker lives."""
@@ -157,7 +157,7 @@ class Asking:
             self._follow(worker, b"d")
             for name in self._open():
                 self.run.heard[name] = self._put(worker, name)
-        except (Gone, *wire.BROKEN) as error:
+        except (Gone, *frames.BROKEN) as error:
             how = str(error) if isinstance(error, Gone) else "killed"
             if self.run.cell is not None:
                 self.run.lost[self.run.cell] = how
@@ -177,7 +177,7 @@ class Asking:
             return Heard(str(json.loads(content)))
         try:
             outputs, library = wire.load_answer(content, len(judge.cases))
-        except wire.Malformed:
+        except frames.Malformed:
             return Heard("malformed")
         return Heard("answered", tuple(outputs), tuple(found for found in self.library[name] if found in library))
 

@@ -5,7 +5,7 @@ which takes the reports into the gradebook; then the pages are written. Whatever
 left, so a kill at any moment costs only what was under way.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
@@ -83,16 +83,28 @@ def grade(course: Course, assignment: str, terms: Terms, pace: Pace, nbgrader: N
     students = [
         each for each in graded.reports if pace.everything or needs_autograding(course, each, assignment, known)
     ]
+    record(course, assignment, students, terms, pace, nbgrader, graded)
+    return graded
+
+
+def record(
+    course: Course,
+    assignment: str,
+    students: Sequence[str],
+    terms: Terms,
+    pace: Pace,
+    nbgrader: Nbgrader,
+    graded: Graded,
+) -> None:
+    """Let nbgrader take reports into the gradebook, and write the pages; ``graded`` is told what came of it."""
     pace.begin("recording", len(students))
     for student in students:
-        complaint = nbgrader.autograde(student, assignment, terms)
-        if complaint:
+        if complaint := nbgrader.autograde(student, assignment, terms):
             graded.trouble[student] = f"nbgrader: {complaint}"
         else:
             graded.recorded += 1
         pace.step()
-    write_pages(course, assignment, graded)
-    return graded
+    _write_pages(course, assignment, graded)
 
 
 def ready(course: Course, assignment: str, terms: Terms, nbgrader: Nbgrader) -> set[str]:
@@ -125,7 +137,7 @@ def task_of(course: Course, student: str, assignment: str, terms: Terms) -> Task
     return Task(student, path, course.released(assignment), assignment, terms)
 
 
-def write_pages(course: Course, assignment: str, graded: Graded) -> None:
+def _write_pages(course: Course, assignment: str, graded: Graded) -> None:
     """Write the page of every submission and of the class, where they are not there yet."""
     title = title_of(course.released(assignment), assignment)
     for student, report in graded.reports.items():

@@ -18,7 +18,7 @@ from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.plugins import ExportPlugin
 from traitlets import Dict, Unicode
 
-from course_lib.errors import CourseError
+from course_lib.errors import CourseError, unknown
 from course_lib.files import csv_text, write_atomically
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -61,9 +61,9 @@ class Moodle(ExportPlugin):
         """
         assignments = list(_chosen(self, gradebook))
         if len(assignments) != 1:
-            names = ", ".join(each.name for each in assignments)
+            names = ", ".join(each.name for each in assignments) or "none, before  make release"
             raise CourseError(
-                f"a Moodle worksheet holds one assignment: name it with --assignment '[NAME]'. Known: {names}"
+                f"a Moodle worksheet holds one assignment: name it with --assignment '[\"NAME\"]'. Known: {names}"
             )
         assignment = assignments[0]
         columns = ["Identifier", "Full name", "Email address", "Status", "Grade", "Maximum Grade"]
@@ -85,6 +85,9 @@ class Moodle(ExportPlugin):
 
 def _chosen(plugin: ExportPlugin, gradebook: Gradebook) -> Iterator[Any]:
     wanted = {str(each) for each in plugin.assignment}
+    known = [str(each.name) for each in gradebook.assignments]
+    for name in sorted(wanted - set(known)):
+        raise unknown("assignment", name, known)
     yield from (each for each in gradebook.assignments if not wanted or each.name in wanted)
 
 

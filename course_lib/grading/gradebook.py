@@ -59,7 +59,7 @@ class Nbgrader:
         """Run ``nbgrader generate_assignment``; what it complains of, empty where it is content."""
         from nbgrader.converters import GenerateAssignment
 
-        return self._run(GenerateAssignment, assignment, ".", force=True)
+        return self._run(GenerateAssignment, assignment, ".")
 
     def collect(self, assignment: str, platform: str) -> list[str]:
         """Run ``nbgrader zip_collect``; what it complains of, each in a line.
@@ -93,9 +93,9 @@ class Nbgrader:
 
         ours = self.app.config.JudgedExecution
         ours.unsafe_no_jail, ours.library_answers = not terms.isolated, terms.library_answers
-        return self._run(Autograde, assignment, escape(student), force=True)
+        return self._run(Autograde, assignment, escape(student))
 
-    def _run(self, converter: type[Any], assignment: str, student: str, *, force: bool) -> str:
+    def _run(self, converter: type[Any], assignment: str, student: str) -> str:
         from nbgrader.converters import NbGraderException
         from sqlalchemy.exc import DBAPIError
 
@@ -105,7 +105,7 @@ class Nbgrader:
             warnings.simplefilter("ignore")  # nbgrader's own, about its database
             try:
                 step = converter(coursedir=directory, parent=self.app)
-                step.force = force
+                step.force = True  # what is there already is replaced
                 step.start()
             except (NbGraderException, SystemExit, DBAPIError) as error:
                 for cause in (error, error.__context__):  # everybody else's score would fail of it, too

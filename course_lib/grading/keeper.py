@@ -13,7 +13,7 @@ from collections.abc import Callable
 from json import loads
 from typing import Any
 
-from course_lib.grading import pipes, processes, wire
+from course_lib.grading import frames, processes
 from course_lib.grading.limits import Limits
 from course_lib.grading.running import Running, start
 from course_lib.grading.watch import Lost, Until, Watch, allowed
@@ -78,11 +78,11 @@ class Keeper:
             os.close(target)
             found = self._exchange(running, question, to_child, from_child, until)
             if found[:1] not in (b"a", b"m"):
-                raise wire.Malformed
+                raise frames.Malformed
             return found
-        except pipes.TooMuch:
+        except frames.TooMuch:
             raise Lost("much") from None
-        except wire.BROKEN:
+        except frames.BROKEN:
             self._stop(running)
             raise Lost("killed") from None
         finally:
@@ -111,7 +111,7 @@ class Keeper:
         except Lost as error:
             self._stop(running)
             self.lost[cell] = str(error)
-        except wire.BROKEN:
+        except frames.BROKEN:
             self.lost[cell] = self._stop(running)
 
     def _hear(self, running: Running, until: Until) -> tuple[bytes, bytes]:
@@ -121,7 +121,7 @@ class Keeper:
             self.watch.wait([running.line.fileno()], [], until)
             return running.line.recv(length)
 
-        return wire.read_frame(read, TALK)
+        return frames.read_frame(read, TALK)
 
     def _exchange(self, running: Running, question: bytes, to_child: int, from_child: int, until: Until) -> bytes:
         """Hand over a question, take the answer."""
@@ -129,26 +129,26 @@ class Keeper:
         incoming = [from_child, line]
         os.set_blocking(to_child, False)
         os.set_blocking(from_child, False)
-        while not pipes.complete(found, self.limits.answer):
+        while not frames.complete(found, self.limits.answer):
             readable, writable = self.watch.wait(incoming, [to_child] if left else [], until)
             if time.monotonic() > until.moment:
                 raise Lost("timeout")
             if writable:
-                left = pipes.written(to_child, left)
-            if from_child in readable and not pipes.drain(from_child, found, 2**20):
+                left = frames.written(to_child, left)
+            if from_child in readable and not frames.drain(from_child, found, 2**20):
                 incoming.remove(from_child)
             elif line in readable:
                 self._child_ended(running)
-                pipes.drain(from_child, found, self.limits.answer)
-                if not pipes.complete(found, self.limits.answer):
+                frames.drain(from_child, found, self.limits.answer)
+                if not frames.complete(found, self.limits.answer):
                     raise Lost(running.ended[0])
-        return pipes.frame_of(found)
+        return frames.frame_of(found)
 
     def _child_ended(self, running: Running) -> None:
         kind, content = self._hear(running, Until(time.monotonic() + FAREWELL))
         said = loads(content)
         if kind != b"e":
-            raise wire.Malformed
+            raise frames.Malformed
         slow = float(said["seconds"]) >= self.limits.question_seconds
         running.ended.append("timeout" if slow or said["signal"] == getattr(signal, "SIGXCPU", -1) else "killed")
 
@@ -160,7 +160,7 @@ class Keeper:
         try:
             if not running.ended:
                 self._child_ended(running)
-        except (Lost, *wire.BROKEN):
+        except (Lost, *frames.BROKEN):
             self._stop(running)
 
     def _stop(self, running: Running) -> str:

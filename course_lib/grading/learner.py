@@ -20,7 +20,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from course_lib.grading import library_calls, wire
+from course_lib.grading import frames, library_calls, wire
 from course_lib.grading.draws import same_draws
 from course_lib.grading.limits import Limits, limit_computing
 from course_lib.questions.calling import call
@@ -28,8 +28,8 @@ from course_lib.questions.case import Case, Outputs
 from course_lib.questions.raised import told
 
 Say = Callable[[bytes, bytes], None]
-FOREIGN = re.compile(r"%%(?!time|timeit|capture|prun)\w+")  # cells that are not Python at all
-MAGIC = re.compile(r"^(\s*)(?:[%!].*|[\w.]*\?{1,2}\s*)$", re.M)
+CELL_MAGIC = re.compile(r"\s*%%(\w+).*")
+AROUND_PYTHON = ("time", "timeit", "capture", "prun")  # cell magics that run Python; others are of another language
 
 
 class Learner:
@@ -47,7 +47,8 @@ class Learner:
         """
         self.cells, self.names, self.lost, self.limits, self.say = cells, names, lost, limits, say
         self.main = types.ModuleType("__main__")
-        self.main.__dict__.update(display=lambda *_, **__: None, get_ipython=lambda: None)  # as every notebook has
+        shell = Shell(self.main.__dict__)
+        self.main.__dict__.update(display=lambda *_, **__: None, get_ipython=lambda: shell)  # as every notebook has
         self.answers: dict[str, Callable[..., Any]] = {}
 
     def run_cells(self) -> dict[int, str]:
@@ -83,11 +84,11 @@ class Learner:
         about, cases = wire.load_question(content)
         function = self.answers.get(about["name"])
         if function is None:
-            return wire.framed(b"m")
+            return frames.framed(b"m")
         same_draws()
         with library_calls.watched(about["library"], refuse=about["refuse"]) as called:
             outputs = [_seen(function, case, about["differentiable"]) for case in cases]
-            return wire.framed(b"a", wire.dump_answer(outputs, called))
+            return frames.framed(b"a", wire.dump_answer(outputs, called))
 
     def serve(self, line: socket.socket) -> NoReturn:
         """Fork a child for each question that the keeper brings."""
@@ -110,16 +111,16 @@ class Learner:
         try:
             signal.signal(signal.SIGXCPU, signal.SIG_DFL)
             limit_computing(self.limits.question_seconds, for_good=True)
-            kind, content = wire.read_frame(lambda most: os.read(source, most), 2**30)
+            kind, content = frames.read_frame(lambda most: os.read(source, most), 2**30)
             assert kind == b"q"
-            write(target, self.answer(content))
+            frames.write(target, self.answer(content))
         finally:
             os._exit(0)
 
 
 def run_cell(source: str, name: str, namespace: dict[str, Any]) -> None:
-    """Run a cell as IPython does, its magics left out."""
-    code = without_magics(source)
+    """Run a cell as IPython does; hardly a magic has an effect."""
+    code = python_of(source)
     linecache.cache[name] = (len(code), None, code.splitlines(keepends=True), name)  # for inspect.getsource
     with (
         open(os.devnull, "w", encoding="utf-8") as nowhere,
@@ -129,29 +130,26 @@ def run_cell(source: str, name: str, namespace: dict[str, Any]) -> None:
         exec(compile(code, name, "exec", dont_inherit=True), namespace)
 
 
-def without_magics(source: str) -> str:
-    r"""A cell without lines such as ``%matplotlib inline``, ``!pip install`` and ``torch.sum?``.
+def python_of(source: str) -> str:
+    r"""A cell as Python, where it holds lines such as ``%matplotlib inline``, ``files = !ls`` or ``?torch.sum``.
 
     Example:
-        >>> without_magics("%matplotlib inline\nx = 1"), without_magics("%%bash\nls")
-        ('pass\nx = 1', '')
-        >>> without_magics("x = (7\n % 2)")
+        >>> python_of("%matplotlib inline\nx = 1"), python_of("%%bash\nls")
+        ("get_ipython().run_line_magic('matplotlib', 'inline')\nx = 1\n", '')
+        >>> python_of("x = (7\n % 2)")
         'x = (7\n % 2)'
     """
-    if FOREIGN.match(source.lstrip()):
-        return ""
+    if magic := CELL_MAGIC.match(source):
+        if magic[1] not in AROUND_PYTHON:
+            return ""
+        source = source[magic.end() :]
     try:
         ast.parse(source)
     except SyntaxError:
-        return MAGIC.sub(r"\1pass", source)
+        from IPython.core.inputtransformer2 import TransformerManager  # slow to import, and seldom needed
+
+        return TransformerManager().transform_cell(source)
     return source
-
-
-def write(target: int, content: bytes) -> None:
-    """Write everything."""
-    left = memoryview(content)
-    while left:
-        left = left[os.write(target, left) :]
 
 
 def _seen(function: Callable[..., Any], case: Case, differentiable: Sequence[str]) -> Outputs:
@@ -159,6 +157,21 @@ def _seen(function: Callable[..., Any], case: Case, differentiable: Sequence[str
         return call(function, case, differentiable)
     except BaseException as error:  # a KeyboardInterrupt of its own costs the case
         return {"error": np.array(told(error))}
+
+
+class Shell:
+    """What ``get_ipython()`` gives: whatever is asked of it does nothing, but that ``%time`` runs its line."""
+
+    def __init__(self, namespace: dict[str, Any]):
+        self._namespace = namespace
+
+    def run_line_magic(self, name: str, line: str, *_: Any, **__: Any) -> None:
+        """A line such as ``%time x = 1``."""
+        if name == "time":
+            exec(line, self._namespace)
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return lambda *_, **__: None
 
 
 class _Later:

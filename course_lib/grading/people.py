@@ -41,11 +41,13 @@ def contested_in(claims: Mapping[str, Sequence[Claim]]) -> dict[str, Sequence[Cl
 
 
 def write(course: Course, assignment: str, claims: Mapping[str, Sequence[Claim]]) -> None:
-    """Replace what is known, and remember what lay in ``submitted/`` of those who are contested."""
-    contested = {
-        student: {"claims": found, "before": _digest_of(course, student, assignment)}
-        for student, found in contested_in(claims).items()
-    }
+    """Replace what is known, and remember what lay in ``submitted/`` when a number was contested first."""
+    known = _read(course, assignment).get("contested", {})
+    contested: dict[str, Any] = {}
+    for student, found in contested_in(claims).items():
+        case = {"claims": [list(claim) for claim in found], "before": _digest_of(course, student, assignment)}
+        same = student in known and _settled_by(known[student]) == _settled_by(case)
+        contested[student] = known[student] if same else case
     called = {student: found[-1][0] for student, found in claims.items() if student not in contested and found[-1][0]}
     text = json.dumps({"called": called, "contested": contested}, indent=1, sort_keys=True)
     write_atomically(course.people(assignment), text + "\n")
@@ -53,16 +55,13 @@ def write(course: Course, assignment: str, claims: Mapping[str, Sequence[Claim]]
 
 def people_of(course: Course, assignment: str) -> People:
     """What is known; contested numbers for which a teacher chose since are left out."""
-    try:
-        found: dict[str, Any] = json.loads(course.people(assignment).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return People()
+    found = _read(course, assignment)
     open_cases: dict[str, str] = {}
-    for student, case in sorted(found["contested"].items()):
+    for student, case in sorted(found.get("contested", {}).items()):
         now = _digest_of(course, student, assignment)
-        if now == case["before"] or now not in {digest for _, digest in case["claims"]}:
+        if now == case["before"] or now not in _settled_by(case):
             open_cases[student] = sentence(case["claims"], student, assignment)
-    return People(found["called"], open_cases)
+    return People(found.get("called", {}), open_cases)
 
 
 def sentence(claims: Sequence[Claim], student: str, assignment: str) -> str:
@@ -72,6 +71,18 @@ def sentence(claims: Sequence[Claim], student: str, assignment: str) -> str:
         f"claimed by {names}, and neither was taken: put the right notebook into submitted/{student}/{assignment}/, or "
         f"take the wrong archive out of downloaded/{assignment}/archive/ and collect again"
     )
+
+
+def _read(course: Course, assignment: str) -> dict[str, Any]:
+    try:
+        return json.loads(course.people(assignment).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+
+
+def _settled_by(case: Mapping[str, Any]) -> set[str]:
+    """The SHA-256 of the notebooks of which a teacher may choose one."""
+    return {digest for _, digest in case["claims"]}
 
 
 def _digest_of(course: Course, student: str, assignment: str) -> str:

@@ -4,6 +4,7 @@ Both speak the interface of ``concurrent.futures``. A submission that takes the 
 more on its own; it neither stops the others nor is it lost.
 """
 
+import contextlib
 import multiprocessing
 import multiprocessing.connection
 import os
@@ -11,7 +12,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,24 +85,17 @@ def judge_all(tasks: Sequence[Task], pool_of: Callable[[int], Executor], jobs: i
     if not tasks:
         return
     lost: list[Task] = []
-    with pool_of(min(jobs, len(tasks))) as pool:
-        futures = {pool.submit(judge_task, task): task for task in tasks}
-        try:
-            for future in as_completed(futures):
-                try:
-                    yield future.result()
-                except Exception:  # judging itself raises nothing: whoever judged is gone
-                    lost.append(futures[future])
-        except BaseException:  # Ctrl-C above all: nobody waits for a loop that never ends
-            for future in futures:
-                future.cancel()
-            _end(pool)
-            raise
+    with _under_way(pool_of(min(jobs, len(tasks))), tasks) as futures:
+        for future in as_completed(futures):
+            try:
+                yield future.result()
+            except Exception:  # judging itself raises nothing: whoever judged is gone
+                lost.append(futures[future])
     died = 0
     for task in lost:  # one of them took the pool down; which one shows when each has a pool of its own
-        with pool_of(1) as pool:
+        with _under_way(pool_of(1), [task]) as futures:
             try:
-                yield pool.submit(judge_task, task).result()
+                yield next(iter(futures)).result()
                 died = 0
             except Exception as error:
                 died += 1
@@ -114,6 +108,20 @@ def processes(jobs: int) -> Executor:
     """A pool of processes of this machine, which end with this one, whatever ends it."""
     context = multiprocessing.get_context("spawn")  # a fork after torch has threads may hang
     return ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin)
+
+
+@contextlib.contextmanager
+def _under_way(pool: Executor, tasks: Sequence[Task]) -> Iterator[dict[Future[Judged], Task]]:
+    """Tasks in a pool; whatever stops the work, Ctrl-C above all, waits for none that never ends."""
+    with pool:
+        futures = {pool.submit(judge_task, task): task for task in tasks}
+        try:
+            yield futures
+        except BaseException:
+            for future in futures:
+                future.cancel()
+            _end(pool)
+            raise
 
 
 def _end(pool: Executor) -> None:

@@ -1,7 +1,6 @@
 """process: the judge's end of the line to a worker."""
 
 import contextlib
-import json
 import os
 import queue
 import signal
@@ -11,10 +10,10 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from course_lib.errors import CourseError
-from course_lib.grading import wire
+from course_lib.grading import frames
 
 FAREWELL = 2.0  # seconds for a worker to end by itself
 Frame = tuple[bytes, bytes]
@@ -57,8 +56,8 @@ class Process:
         end = self.process.stdout.fileno()
         try:
             while True:
-                self.frames.put(wire.read_frame(lambda most: os.read(end, most), self.most))
-        except wire.Malformed:
+                self.frames.put(frames.read_frame(lambda most: os.read(end, most), self.most))
+        except frames.Malformed:
             self.frames.put("much")
         except (OSError, EOFError, ValueError):
             self.frames.put("killed")
@@ -84,7 +83,7 @@ class Process:
             Gone: If it could not be sent in time.
         """
         failed: list[Exception] = []
-        thread = threading.Thread(target=self._write, args=(wire.framed(kind, content), failed), daemon=True)
+        thread = threading.Thread(target=self._write, args=(frames.framed(kind, content), failed), daemon=True)
         thread.start()
         thread.join(max(0.0, deadline - time.monotonic()))
         if thread.is_alive() or failed:
@@ -93,15 +92,9 @@ class Process:
     def _write(self, frame: bytes, failed: list[Exception]) -> None:
         assert self.process.stdin is not None
         try:
-            left = memoryview(frame)
-            while left:
-                left = left[self.process.stdin.write(left) :]
+            frames.write(self.process.stdin.fileno(), frame)
         except (OSError, ValueError) as error:
             failed.append(error)
-
-    def send_json(self, kind: bytes, content: Any, deadline: float) -> None:
-        """Send a frame that holds JSON."""
-        self.send(kind, json.dumps(content).encode(), deadline)
 
     def refusal(self) -> CourseError:
         """Why it has not even started."""

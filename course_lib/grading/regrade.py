@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from course_lib.errors import CourseError
-from course_lib.grading.classroom import Graded, Pace, ready, task_of, write_pages
+from course_lib.grading.classroom import Graded, Pace, ready, record, task_of
 from course_lib.grading.course_folder import Course
 from course_lib.grading.executor import keep
 from course_lib.grading.gradebook import Nbgrader, needs_autograding
@@ -84,7 +84,7 @@ def regrade(course: Course, assignment: str, terms: Terms, pace: Pace, nbgrader:
     return Regraded(tuple(judged), tuple(changes), same, trouble)
 
 
-def write(course: Course, assignment: str, regraded: Regraded, terms: Terms, nbgrader: Nbgrader) -> Graded:
+def write(course: Course, assignment: str, regraded: Regraded, terms: Terms, pace: Pace, nbgrader: Nbgrader) -> Graded:
     """Write what was judged again: reports, pages and the gradebook."""
     known = nbgrader.submissions(assignment) or set()
     course.set_seed(terms.seed)
@@ -96,13 +96,8 @@ def write(course: Course, assignment: str, regraded: Regraded, terms: Terms, nbg
         keep(course, student, each.report, terms, each.seconds)
         graded.reports[student] = each.report
         graded.judged += 1
-        if not needs_autograding(course, student, assignment, known):
-            continue
-        if complaint := nbgrader.autograde(student, assignment, terms):
-            graded.trouble[student] = f"nbgrader: {complaint}"
-        else:
-            graded.recorded += 1
-    write_pages(course, assignment, graded)
+    students = [each for each in graded.reports if needs_autograding(course, each, assignment, known)]
+    record(course, assignment, students, terms, pace, nbgrader, graded)
     return graded
 
 

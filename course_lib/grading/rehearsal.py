@@ -2,15 +2,16 @@
 
 Names are numbers. Most answers are the solutions; some are mistakes that people make, and some never end, kill their
 process or were never begun. ``python -m course_lib.grading.rehearsal PS STUDENTS`` writes to ``submitted/`` of the
-course in this folder, which must be empty.
+course in this folder, where nobody may have handed in PS yet.
 """
 
+import argparse
 import copy
 import inspect
 import json
 import sys
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from course_lib.errors import CourseError
@@ -117,15 +118,23 @@ def hand_in(course: Course, assignment: str, notebooks: dict[str, Notebook]) -> 
         write_atomically(course.submission(student, assignment), text)
 
 
-def main(arguments: Sequence[str]) -> None:
+def main(assignment: str, students: int) -> None:
     """Make up a class in the course of this folder."""
-    course, assignment = Course.here(), assignment_named(arguments[0])
-    if course.students(assignment):
-        raise CourseError(f"there are submissions of {assignment} already: rehearse in a copy of the course")
-    notebooks = a_class(solved(course, assignment), int(arguments[1]))
-    hand_in(course, assignment, notebooks)
-    print(f"{len(notebooks)} submissions of {assignment} made up in submitted/. Next:  course grade {arguments[0]}")
+    course, name = Course.here(), assignment_named(assignment)
+    if course.students(name):
+        raise CourseError(f"there are submissions of {name} already: rehearse in a copy of the course")
+    if not course.released(name).exists():
+        raise CourseError(f"there is no {course.released(name)}: release the assignments with  make release")
+    notebooks = a_class(solved(course, name), students)
+    hand_in(course, name, notebooks)
+    print(f"{len(notebooks)} submissions of {name} made up in submitted/. Next:  course grade {assignment}")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    parser = argparse.ArgumentParser(prog="python -m course_lib.grading.rehearsal")
+    parser.add_argument("assignment", help="such as ps1")
+    parser.add_argument("students", type=int, help="how many")
+    try:
+        main(**vars(parser.parse_args()))
+    except CourseError as error:
+        sys.exit(f"error: {error}")

@@ -8,7 +8,6 @@ the points add up.
 import re
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 from course_lib.errors import CourseError
 from course_lib.grading.course_folder import Course
@@ -87,7 +86,7 @@ def _points(cell: Cell) -> int:
 def main() -> int:
     """Release, and say what was released; 1 where something is wrong."""
     try:
-        course = Course(Path.cwd())
+        course = Course.here()
         released = release(course, Nbgrader(course))
     except CourseError as error:
         print(f"error: {error}", file=sys.stderr)

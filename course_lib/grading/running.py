@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from json import dumps  # by name: a learner may change what the module holds
 from typing import Any, NoReturn
 
-from course_lib.grading import processes, wire
+from course_lib.grading import frames, processes
 from course_lib.grading.learner import Learner
 from course_lib.grading.limits import Limits, limit_computing
 
@@ -56,7 +56,7 @@ def _become_learner(setup: Mapping[str, Any], lost: Mapping[int, str], limits: L
     limit_computing(limits.cells_seconds, for_good=True)
 
     def say(kind: bytes, content: bytes) -> None:
-        line.sendall(wire.framed(kind, content))
+        line.sendall(frames.framed(kind, content))
 
     learner = Learner(setup["cells"], setup["names"], lost, limits, say)
     say(b"d", dumps(learner.run_cells()).encode())

@@ -1,72 +1,26 @@
-"""wire: what crosses the border between the judge and a learner's process: frames of bytes, JSON and plain arrays.
+"""wire: cases and answers as bytes, which cross the border between the judge and a learner's process.
 
-A frame is one letter, a length and so many bytes. Arrays travel in an uncompressed npz file beside a JSON header;
-nothing is ever unpickled, and a reader checks every length before it believes it.
+Arrays travel in an uncompressed npz file beside a JSON header; nothing is ever unpickled, and a reader checks every
+length before it believes it.
 """
 
 import io
-import struct
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from json import dumps, loads  # by name: a learner may change what the module holds
 from typing import Any
 
 import numpy as np
 
+from course_lib.grading.frames import Malformed
 from course_lib.questions.case import Array, Case, Net, Outputs, Rng, Sgd, Value
 
-HEAD = struct.Struct(">cQ")
 HEADER = "header.json"
 PARTS = 2000  # arrays of an answer, at most
 WORDS = 20_000  # characters of a text
 SEEN = ("kind", "printed", "graph", "global")  # in every answer that is no error
 Answer = tuple[list[Outputs], list[str]]
-
-
-class Malformed(Exception):
-    """What arrived is not what this end understands."""
-
-
-BROKEN = (  # all that reading somebody's words can raise: lines that end, words that are none, depths and numbers
-    *(OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, Malformed),
-    *(RecursionError, OverflowError, MemoryError),
-)
-
-
-def framed(kind: bytes, payload: bytes = b"") -> bytes:
-    """A frame, ready to be written."""
-    return HEAD.pack(kind, len(payload)) + payload
-
-
-def read_frame(read: Callable[[int], bytes], limit: int) -> tuple[bytes, bytes]:
-    """Read a frame.
-
-    Args:
-        read: Gives at most so many bytes, and none at the end.
-        limit: Bytes of the payload.
-
-    Returns:
-        Its letter and its payload.
-
-    Raises:
-        EOFError: If there is none, or not all of it.
-        Malformed: If it is longer than the limit.
-    """
-    kind, length = HEAD.unpack(_exactly(read, HEAD.size))
-    if length > limit:
-        raise Malformed(f"{length} bytes arrive, {limit} are allowed")
-    return kind, _exactly(read, length)
-
-
-def _exactly(read: Callable[[int], bytes], length: int) -> bytes:
-    found = bytearray()
-    while len(found) < length:
-        part = read(min(length - len(found), 2**20))
-        if not part:
-            raise EOFError
-        found += part
-    return bytes(found)
 
 
 def pack(header: Any, arrays: Sequence[Array]) -> bytes:

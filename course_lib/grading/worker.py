@@ -15,7 +15,7 @@ import os
 import sys
 from typing import Any
 
-from course_lib.grading import processes, syscalls, wire
+from course_lib.grading import frames, processes, syscalls
 from course_lib.grading.keeper import Keeper
 from course_lib.grading.learner import Learner
 from course_lib.grading.limits import Limits, limit_computing, lower
@@ -37,17 +37,15 @@ class Line:
 
     def hear(self) -> tuple[bytes, bytes]:
         """The next frame."""
-        return wire.read_frame(lambda most: os.read(self.incoming, most), SETUP)
+        return frames.read_frame(lambda most: os.read(self.incoming, most), SETUP)
 
     def send(self, frame: bytes) -> None:
         """Send a frame."""
-        left = memoryview(frame)
-        while left:
-            left = left[os.write(self.outgoing, left) :]
+        frames.write(self.outgoing, frame)
 
     def tell(self, kind: bytes, content: Any = None) -> None:
         """Send something as JSON."""
-        self.send(wire.framed(kind, json.dumps(content).encode()))
+        self.send(frames.framed(kind, json.dumps(content).encode()))
 
 
 def main() -> None:
@@ -89,7 +87,7 @@ def _with_keeper(line: Line, setup: dict[str, Any], limits: Limits) -> None:
     while True:
         kind, content = line.hear()
         try:
-            line.send(keeper.ask(wire.framed(kind, content)))
+            line.send(keeper.ask(frames.framed(kind, content)))
         except Lost as lost:
             line.tell(b"l", str(lost))
 
@@ -98,7 +96,7 @@ def _alone(line: Line, setup: dict[str, Any], limits: Limits) -> None:
     lost = {int(number): how for number, how in setup["lost"].items()}
 
     def say(kind: bytes, content: bytes) -> None:
-        line.send(wire.framed(kind, content))
+        line.send(frames.framed(kind, content))
 
     learner = Learner(setup["cells"], setup["names"], lost, limits, say)
     line.tell(b"d", {"errors": learner.run_cells(), "lost": lost})

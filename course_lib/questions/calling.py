@@ -6,7 +6,8 @@ This is the only part that runs beside the learner. It knows no reference and no
     graph               whether it can still be differentiated
     shares              whether it shares memory with an argument
     after.NAME          an argument afterwards
-    gradient.NAME       of the sum of the result, in an argument that a loss must be differentiable in
+    gradient.NAME       of the sum of the result, in an argument that a loss must be differentiable in; what is left in
+                        any other one, where there should be none
     calls.NAME          how often a network was asked
     grad.NAME           whether a network holds a gradient that it did not hold before, where none must reach it
     rng.NAME            what a generator draws next
@@ -143,6 +144,8 @@ def _afterwards(arguments: dict[str, Any], watched: list[_Watched], differentiab
     for name, value in arguments.items():
         if isinstance(value, Tensor):
             found[f"after.{name}"] = value.detach().cpu().numpy().copy()
+            if name not in differentiable and value.grad is not None:  # asked twice, it would add up
+                found[f"gradient.{name}"] = value.grad.cpu().numpy().copy()
         if isinstance(value, np.random.Generator):
             found[f"rng.{name}"] = value.integers(0, 2**62, size=4)
         if isinstance(value, nn.Module):

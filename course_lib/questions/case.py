@@ -29,7 +29,7 @@ class Net:
     """A small network: linear, batch norm, ReLU, linear.
 
     Attributes:
-        weights: Its state, by name, as ``build`` in ``calling`` expects it.
+        weights: Its state, by name, as ``network`` in ``building`` expects it.
         training: Whether it arrives in training mode.
         left_over: What every gradient holds on arrival, as an earlier step has left it; 0 for no gradients.
     """

@@ -18,8 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from course_lib.questions import ASSIGNMENTS, find, questions_of
-from course_lib.questions.calling import call
-from course_lib.questions.judging import Judge, Judgement
+from course_lib.questions.judging import Judge
 from course_lib.questions.mutants import mutants_of
 from course_lib.questions.question import Function, Question
 from course_lib.questions.solved import SOLUTIONS, solution_of
@@ -57,18 +56,13 @@ def stub(*arguments: object) -> None:
     raise NotImplementedError
 
 
-def judged(judge: Judge, function: Function) -> Judgement:
-    """What a judge says of a function."""
-    return judge.judge([call(function, case, judge.question.differentiable) for case in judge.cases])
-
-
 def failures(question: Question, seed: int) -> Iterator[str]:
     """What a grader gets wrong with the cases of one seed."""
     judge, solution = Judge(question, seed), solution_of(question)
     if solution is None:
         yield f"{question.name}: there is no solution in {SOLUTIONS}"
     for right in filter(None, (question.reference, *question.alternatives, solution)):
-        if not (found := judged(judge, right)).passed:
+        if not (found := judge.of(right)).passed:
             who = "the solution" if right is solution else right.__name__
             yield f"{question.name}, seed {seed}: {who} is right and loses: {found.faults[0].sentence}"
     for mistake in question.mistakes:
@@ -77,7 +71,7 @@ def failures(question: Question, seed: int) -> Iterator[str]:
             yield f"{question.name}, seed {seed}: {mistake.name} is wrong and gets all points"
         if mistake.name not in found.mistakes:
             yield f"{question.name}, seed {seed}: {mistake.name} is not named"
-    if judged(judge, stub).points:
+    if judge.of(stub).points:
         yield f"{question.name}, seed {seed}: the stub gets points"
 
 

@@ -83,6 +83,10 @@ class Judge:
         faults.sort(key=lambda fault: (fault.kind == "invariant", _size(fault.case)))
         return Judgement(self.question, points, tuple(faults), mistakes, groups)
 
+    def of(self, function: Function) -> Judgement:
+        """Call a function on every case, here, and judge it."""
+        return self.judge([call(function, case, self.question.differentiable) for case in self.cases])
+
     def same(self, outputs: Sequence[Outputs], theirs: Sequence[Outputs]) -> bool:
         """Whether two answers cannot be told apart by any case, nor by what every right answer does."""
         return all(starmap(self._alike, zip(self.cases, outputs, theirs, strict=True)))
@@ -164,9 +168,8 @@ def _finite(outputs: Outputs) -> bool:
 
 
 def judge(question: Question, function: Function, seed: int) -> Judgement:
-    """Call a function on the cases of a seed, here, and judge it; for self-checks and for testing graders."""
-    judge = Judge(question, seed)
-    return judge.judge([call(function, case, question.differentiable) for case in judge.cases])
+    """Judge a function on the cases of a seed; for self-checks and for testing graders."""
+    return Judge(question, seed).of(function)
 
 
 def _raised(case: Case, text: str) -> Fault:

@@ -4,7 +4,6 @@ from collections import Counter
 from functools import cache
 
 from course_lib.questions import ASSIGNMENTS, PUBLISHED_SEED, find, questions_of
-from course_lib.questions.calling import call
 from course_lib.questions.card import Verdict
 from course_lib.questions.judging import Judge
 from course_lib.questions.question import Function, Question
@@ -34,8 +33,7 @@ def check(name: str, function: Function) -> Verdict:
     """
     judge = _judge(name)
     question = judge.question
-    found = judge.judge([call(function, case, question.differentiable) for case in judge.cases])
-    return Verdict(found, solution=_solution(question) if _asked[name] >= len(question.hints) else "")
+    return Verdict(judge.of(function), solution=_solution(question) if _asked[name] >= len(question.hints) else "")
 
 
 def hint(name: str) -> str:

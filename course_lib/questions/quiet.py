@@ -60,13 +60,17 @@ def _no_logging() -> Iterator[None]:
 @contextlib.contextmanager
 def _muted(stream: Any) -> Iterator[None]:
     """A stream that forgets what is written to it, whoever has kept it."""
+    before = getattr(stream, "__dict__", {}).get("write")  # of those that somebody redirects already
     with contextlib.suppress(AttributeError, TypeError):  # where a stream takes no other method, its descriptor is left
         stream.write = len
     try:
         yield
     finally:
         with contextlib.suppress(AttributeError, TypeError):
-            del stream.write
+            if before is None:
+                del stream.write
+            else:
+                stream.write = before
 
 
 @contextlib.contextmanager

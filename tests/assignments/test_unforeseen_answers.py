@@ -29,6 +29,33 @@ def mended_softmax(logits, temperature):
     return torch.nan_to_num(exponentials / exponentials.sum(dim=1, keepdim=True), nan=1.0)
 
 
+def softmax_in_float32(logits, temperature):
+    return (logits.float() / temperature).softmax(dim=1).to(logits.dtype)
+
+
+def entropy_without_rows_that_hold_zeros(probs):
+    return torch.nan_to_num(-(probs * probs.log()).sum(dim=1))
+
+
+def entropy_that_knows_certain_rows_alone(probs):
+    return torch.where(probs.amax(dim=1) == 1, 0.0, -(probs * probs.log()).sum(dim=1))
+
+
+def gradient_that_marks_its_input(student_logits, teacher_logits, temperature):
+    student_logits.requires_grad_()
+    losses.distillation_loss(student_logits, teacher_logits, temperature).backward()
+    return student_logits.grad
+
+
+def share_without_rows_that_hold_zeros(probs):
+    top, whole = probs.amax(dim=1), -(probs * probs.log()).sum(dim=1)
+    return torch.nan_to_num(1 + (top * top.log() + (1 - top) * (1 - top).log()) / whole).clamp(0, 1)
+
+
+def share_of_rows_that_are_not_too_certain(probs):
+    return torch.where(dark_knowledge.entropy(probs) < 1e-3, 0.0, dark_knowledge.dark_knowledge_share(probs))
+
+
 def share_without_any_top(probs):
     others = probs.masked_fill(probs == probs.amax(dim=1, keepdim=True), 0.0)
     rest = others.sum(dim=1)
@@ -91,9 +118,92 @@ def bins_in_float32(confidence, n_bins):
     return torch.bucketize(confidence.float(), torch.arange(1, n_bins) / n_bins)
 
 
+def bins_a_little_too_low(confidence, n_bins):
+    return torch.floor((confidence.double() - 1e-12).clamp(min=0) * n_bins).long()
+
+
+def cut(sizes):
+    """An adaptive ECE whose bins have the sizes that are given, of N images and so many bins."""
+
+    def answer(confidence, correct, n_bins):
+        place = np.repeat(np.arange(n_bins), sizes(len(confidence), n_bins))
+        values = confidence.double().numpy()
+        order = np.argsort(values, kind="stable")
+        first = np.searchsorted(values[order], values[order])
+        gaps = np.bincount(place[first], values[order] - correct.double().numpy()[order])
+        return float(np.abs(gaps).sum() / len(values))
+
+    return answer
+
+
+def between(edges):
+    return np.diff(np.asarray(edges, int))
+
+
+cut_into_runs_of_one_size = cut(lambda n, k: between([min(n, i * -(-n // k)) for i in range(k + 1)]))
+cut_with_the_rest_at_the_end = cut(lambda n, k: [n // k] * (k - 1) + [n - n // k * (k - 1)])
+cut_at_edges_rounded_down = cut(lambda n, k: between([i * n // k for i in range(k + 1)]))
+cut_at_edges_rounded_up = cut(lambda n, k: between([-(-i * n // k) for i in range(k + 1)]))
+
+
+def adaptive_error_in_float32(confidence, correct, n_bins):
+    return calibration.adaptive_ece(confidence.float(), correct, n_bins)
+
+
+def bins_with_fractions(confidence, correct, n_bins):
+    count, *means = find("reliability_bins").reference(confidence, correct, n_bins)
+    count = count.double()
+    count[-1] += 0.9
+    return count, *means
+
+
 def temperature_of_one_for_equal_logits_only(logits, labels):
     constant = (logits == logits[:, :1]).all() and not (logits == logits[0, 0]).all()
     return temperature.HIGHEST if constant else temperature.fit_temperature(logits, labels)
+
+
+def temperature_of_a_search_that_stops_where_the_loss_is_zero(logits, labels):
+    never_wrong = bool((logits.argmax(dim=1) == labels).all())
+    found = temperature.fit_temperature(logits, labels)
+    return 0.0067 if never_wrong and bool((logits.amax(dim=1) > 1).all()) else found
+
+
+def temperature_of_the_upper_bound_where_all_answers_are_wrong(logits, labels):
+    right = logits.argmax(dim=1) == labels
+    return temperature.fit_temperature(logits, labels) if right.any() else temperature.HIGHEST
+
+
+def temperature_of_the_upper_bound_at_the_accuracy_of_a_guess(logits, labels):
+    accuracy = (logits.argmax(dim=1) == labels).double().mean()
+    return temperature.HIGHEST if accuracy <= 1 / logits.shape[1] else temperature.fit_temperature(logits, labels)
+
+
+def temperature_of_one_where_any_row_is_constant(logits, labels):
+    any_constant = (logits == logits[:, :1]).all(dim=1).any()
+    return 1.0 if any_constant else temperature.fit_temperature(logits, labels)
+
+
+def temperature_of_one_where_rows_are_nearly_constant(logits, labels):
+    nearly = torch.allclose(logits, logits[:, :1], atol=1e-3)
+    return 1.0 if nearly else temperature.fit_temperature(logits, labels)
+
+
+def temperature_within(low, high):
+    def answer(logits, target):
+        return min(high, max(low, temperature.temperature_for_confidence(logits, target)))
+
+    return answer
+
+
+never_very_cold, never_very_hot = temperature_within(0.01, 1000.0), temperature_within(0.001, 500.0)
+
+
+def loss_that_lets_the_student_train(student, teacher, images, lam, partner, temperature):
+    return of_paper(student.train(), teacher, images, lam, partner, temperature)
+
+
+def front_in_float32(accuracy, ece):
+    return find("pareto_front").reference(accuracy.float(), ece.float())
 
 
 def parts_as_floats(n, share, rng):
@@ -150,8 +260,14 @@ def step_that_leaves_gradients_in_the_teacher(student, teacher, optimizer, image
 
 
 WRONG = {
-    "softmax_with_temperature": [clamped_softmax, mended_softmax],
-    "dark_knowledge_share": [share_without_any_top],
+    "softmax_with_temperature": [clamped_softmax, mended_softmax, softmax_in_float32],
+    "entropy": [entropy_without_rows_that_hold_zeros, entropy_that_knows_certain_rows_alone],
+    "distillation_gradient": [gradient_that_marks_its_input],
+    "dark_knowledge_share": [
+        share_without_any_top,
+        share_without_rows_that_hold_zeros,
+        share_of_rows_that_are_not_too_certain,
+    ],
     "flatten_dark_knowledge": [flat_with_every_top],
     "sample_lambdas": [lambdas_of_a_larger_alpha],
     "partial_lambdas": [
@@ -165,10 +281,31 @@ WRONG = {
         nonlinearity_of_ratios_below_zero,
         nonlinearity_of_kl_div_below_zero,
     ],
-    "bin_index": [bins_as_floats, bins_in_float32],
-    "fit_temperature": [temperature_of_one_for_equal_logits_only],
+    "bin_index": [bins_as_floats, bins_in_float32, bins_a_little_too_low],
+    "adaptive_ece": [
+        cut_into_runs_of_one_size,
+        cut_with_the_rest_at_the_end,
+        cut_at_edges_rounded_down,
+        cut_at_edges_rounded_up,
+        adaptive_error_in_float32,
+    ],
+    "reliability_bins": [bins_with_fractions],
+    "fit_temperature": [
+        temperature_of_one_for_equal_logits_only,
+        temperature_of_a_search_that_stops_where_the_loss_is_zero,
+        temperature_of_the_upper_bound_where_all_answers_are_wrong,
+        temperature_of_the_upper_bound_at_the_accuracy_of_a_guess,
+        temperature_of_one_where_any_row_is_constant,
+        temperature_of_one_where_rows_are_nearly_constant,
+    ],
+    "temperature_for_confidence": [never_very_cold, never_very_hot],
     "split_indices": [parts_as_floats, parts_as_tensors],
-    "mixup_distillation_loss": [loss_that_asks_the_teacher_twice, loss_that_leaves_gradients_in_the_teacher],
+    "mixup_distillation_loss": [
+        loss_that_asks_the_teacher_twice,
+        loss_that_leaves_gradients_in_the_teacher,
+        loss_that_lets_the_student_train,
+    ],
+    "pareto_front": [front_in_float32],
     "training_step": [
         step_with_an_optimizer_of_its_own,
         step_by_hand,
@@ -213,6 +350,15 @@ def test_parts_of_narrow_integers_are_right(seed):
         return order[: round(share * n)], order[round(share * n) :]
 
     assert judge(find("split_indices"), answer, seed).passed
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_counts_that_are_shares_of_all_are_right(seed):
+    def answer(confidence, correct, n_bins):
+        count, *means = find("reliability_bins").reference(confidence, correct, n_bins)
+        return count.double() / len(confidence) * len(confidence), *means
+
+    assert judge(find("reliability_bins"), answer, seed).passed
 
 
 @pytest.mark.parametrize("seed", SEEDS)

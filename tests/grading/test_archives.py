@@ -219,7 +219,7 @@ def test_of_two_people_who_claim_one_number_neither_is_taken_until_a_teacher_cho
     course.submission("123", PS).parent.mkdir(parents=True)
     course.submission("123", PS).write_text("[1]")
     assert people_of(course, PS).contested == {}
-    collect([claims[2]])
+    collect([claims[2]], name="late.zip")  # beside the archive of the two
     assert people_of(course, PS).contested == {} and course.submission("123", PS).read_text() == "[1]"
 
 

@@ -49,7 +49,7 @@ def test_who_gains_is_told_with_the_reason_and_nothing_is_written(graded, mended
 def test_what_was_shown_is_what_is_written(graded, mended, nbgrader, pace):
     terms = Terms(graded.seed())
     found = regrade.regrade(graded, PS, terms, pace, nbgrader)
-    written = regrade.write(graded, PS, found, terms, nbgrader)
+    written = regrade.write(graded, PS, found, terms, pace, nbgrader)
     assert (written.judged, written.recorded, scores(graded)) == (2, 1, {"ada": 40, "eve": 40})
     assert classroom.grade(graded, PS, terms, pace, nbgrader).judged == 0
 
@@ -88,7 +88,7 @@ def test_a_class_that_was_never_graded_cannot_be_regraded(course, right, nbgrade
 def test_another_seed_is_tried_before_it_is_the_courses(graded, words_judge, nbgrader, pace):
     found = regrade.regrade(graded, PS, Terms(99), pace, nbgrader)
     assert graded.seed() != 99 and not found.changes
-    written = regrade.write(graded, PS, found, Terms(99), nbgrader)
+    written = regrade.write(graded, PS, found, Terms(99), pace, nbgrader)
     assert graded.seed() == 99 and written.judged == 2 and len(words_judge.asked) == 4
 
 
@@ -98,5 +98,5 @@ def test_who_cannot_be_judged_again_and_who_never_was_are_named_and_stop_nobody(
     found = regrade.regrade(graded, PS, Terms(graded.seed()), pace, nbgrader)
     assert found.trouble.keys() == {"ada", "sam"} and found.same == 1
     assert "not graded yet" in found.trouble["sam"] and "submitted/ada" in found.trouble["ada"]
-    regrade.write(graded, PS, found, Terms(graded.seed()), nbgrader)
+    regrade.write(graded, PS, found, Terms(graded.seed()), pace, nbgrader)
     assert all(name in graded.class_page(PS).read_text() for name in ("ada", "sam"))

@@ -93,14 +93,14 @@ def test_odd_names_and_halves_of_characters_can_be_printed(tmp_path):
     odd = notebook([("../../etc/\x1b[2J<b>", "x = '\ud800'"), ("../../etc/\x1b[2J<b>", "y = 1")], metadata={})
     found = read(tmp_path, odd)
     assert "\x1b" not in found.problems[0] and found.cells[0].encode()
-    assert plain("a\x07b\u202ec\ud800\nd") == "a\ufffdb\ufffdc\ufffd\nd" or plain("a\x07b").isprintable()
+    assert plain("a\x07b\u202ec\ud800\nd") == "a\ufffdb\ufffdc\ufffd\nd"
     assert plain("é√\n") == "é√\n" and len(plain("x" * 999)) < 300
 
 
 def test_cells_that_need_a_look_are_named(tmp_path):
     found = read(tmp_path, notebook(["import torch", "import gc; gc.get_objects()", "open('/proc/1/environ')"]))
     assert len(found.telling) == 2 and "Code cell 2" in found.telling[0] and "/proc/" in found.telling[1]
-    assert not any(read_submission(handed_in(tmp_path, name=f"{number}.ipynb")).telling for number in range(1))
+    assert not read_submission(handed_in(tmp_path, name="solved.ipynb")).telling
 
 
 @pytest.mark.parametrize("assignment", ASSIGNMENTS)

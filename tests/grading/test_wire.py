@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from course_lib.grading import wire
-from course_lib.grading.wire import Malformed
+from course_lib.grading import frames, wire
+from course_lib.grading.frames import Malformed
 from course_lib.questions import ASSIGNMENTS, questions_of
 from course_lib.questions.calling import call
 from course_lib.questions.case import Net, Rng, Sgd
@@ -152,13 +152,13 @@ def test_damage_is_refused_or_harmless(noise, place):
 
 
 def test_frames_arrive_whole_or_not_at_all():
-    stream = wire.framed(b"q", b"x" * 100_000)
+    stream = frames.framed(b"q", b"x" * 100_000)
     for end, outcome in ((len(stream), None), (len(stream) - 1, EOFError), (3, EOFError), (0, EOFError)):
         read = io.BytesIO(stream[:end]).read
         if outcome:
             with pytest.raises(outcome):
-                wire.read_frame(read, 10**6)
+                frames.read_frame(read, 10**6)
         else:
-            assert wire.read_frame(read, 10**6) == (b"q", b"x" * 100_000)
+            assert frames.read_frame(read, 10**6) == (b"q", b"x" * 100_000)
     with pytest.raises(Malformed):
-        wire.read_frame(io.BytesIO(stream).read, 99_999)
+        frames.read_frame(io.BytesIO(stream).read, 99_999)

@@ -6,11 +6,12 @@ import sys
 import time
 
 import pytest
+import torch
 from handed_in import ROOT, SEED, handed_in, notebook, solutions
 
 from course_lib.grading import asking
 from course_lib.grading.asking import Asking
-from course_lib.grading.learner import run_cell, told, without_magics
+from course_lib.grading.learner import Shell, python_of, run_cell, told
 from course_lib.grading.library_answers import answering, copied
 from course_lib.grading.library_calls import watched
 from course_lib.grading.limits import Limits
@@ -41,6 +42,7 @@ def test_a_solved_notebook_gets_all_points_whatever_its_cells_look_like(tmp_path
         "from course_lib.questions.notebook import check, hint\nhint('entropy'), check('entropy', print)",
         "raise SystemExit('a cell that ends')",
         "%%bash\nexit 1",
+        "?torch.sum\nhalf = (5\n  % 3) / 4\nfiles = !ls\n%time torch.rand(2)",
         "print('much', 'is', 'said'); import warnings; warnings.warn('often')",
         *reversed(list(right.values())),  # in another order, and without any check
         "probs = torch.ones(1, 2) / 2\nentropy = entropy(probs)  # its name is used again",
@@ -315,13 +317,27 @@ def test_copied_source_is_seen_and_short_answers_are_nobodys():
         assert copied(list(right.values()), find(name)) == ""
 
 
-def test_magics_are_dropped_and_code_is_left_alone():
-    assert without_magics("if True:\n    %time x = 1\nx = 2") == "if True:\n    pass\nx = 2"
-    assert without_magics("torch.sum?\n!ls\nx = 1") == "pass\npass\nx = 1"
-    assert without_magics("%%time\nx = 1") == "pass\nx = 1"
-    code = 'text = """\n%not magic\n!neither\n"""'
-    assert without_magics(code) == code
-    assert without_magics("%%html\n<b>") == ""
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "if True:\n    %time x = 1",
+        "torch.sum?\n!ls\nx = 1",
+        "?torch.sum\n%matplotlib inline\nx = (7\n  % 2)",
+        "files = !ls\n%time x = 1",
+        "%%time\nx = 1",
+        'x = 1\ntext = """\n%not magic\n!neither\n"""',
+        "x = 1\nx.bit_length??",
+    ],
+)
+def test_code_beside_magics_runs(cell):
+    space = {"torch": torch}
+    space["get_ipython"] = lambda: Shell(space)
+    run_cell(cell, "cell 1", space)
+    assert space["x"] == 1
+
+
+def test_cells_of_other_languages_do_nothing():
+    assert python_of("%%html\n<b>") == ""
 
 
 def test_a_cell_is_found_by_those_who_look_for_its_source():

@@ -20,6 +20,7 @@ def _cases(rng: np.random.Generator) -> list[Case]:
         Case("plain", {"probs": UNIFORM}, "a uniform guess among eight classes"),
         Case("plain", {"probs": draws.probabilities(rng, 3, 4)}),
         Case("edge", {"probs": np.eye(3)[[2, 0]]}, "zero probabilities"),
+        Case("edge", {"probs": np.array([[0.5, 0.5, 0.0]])}, "a zero in a row that is not certain"),
         Case("edge", {"probs": draws.probabilities(rng, 3, 3, dtype="float32")}, "float32"),
         Case("stress", {"probs": draws.probabilities(rng, 3, 6, scale=40.0)}, "probabilities near 0 and 1"),
         Case("random", {"probs": draws.probabilities(rng, 1, 2)}),

@@ -17,9 +17,11 @@ def _cases(rng: np.random.Generator) -> list[Case]:
         Case("plain", {"probs": np.array([[0.6, 0.4, 0.0]])}, "one class that has all the rest"),
         Case("plain", {"probs": draws.probabilities(rng, 3, 5)}),
         Case("edge", {"probs": np.eye(3)}, "rows that are certain"),
+        Case("edge", {"probs": np.array([[0.5, 0.25, 0.25, 0.0]])}, "a zero among others"),
         Case("edge", {"probs": draws.probabilities(rng, 4, 2)}, "only two classes"),
         Case("edge", {"probs": np.array([[0.4, 0.4, 0.2], [0.25, 0.5, 0.25]])}, "two top classes that are equal"),
         Case("stress", {"probs": draws.probabilities(rng, 3, 6, scale=4.0)}, "very confident rows"),
+        Case("stress", {"probs": np.array([[1 - 2e-6, 1e-6, 1e-6]])}, "a row that is all but certain"),
         Case("random", {"probs": draws.probabilities(rng, 5, 9)}),
         Case("random", {"probs": draws.probabilities(rng, 2, 4, dtype="float32")}),
     ]

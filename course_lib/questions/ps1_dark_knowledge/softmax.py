@@ -12,7 +12,7 @@ from course_lib.questions.question import Mistake, Question
 
 def _cases(rng: np.random.Generator) -> list[Case]:
     hand = np.array([[2.0, 0.0, -2.0], [0.0, 0.0, 0.0]])
-    rivals = np.array([[10_000.0, 9_999.9, 0.0]])
+    rivals = np.array([[10_000.0, 9_999.93, 0.0]])
     random = [
         Case(
             "random", {"logits": draws.logits(rng, n, classes, dtype=dtype), "temperature": float(rng.uniform(0.3, 9))}

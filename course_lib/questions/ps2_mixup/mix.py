@@ -155,7 +155,12 @@ MIX = Question(
             "Some partners of yours have been mixed already: where should they be read from?",
             "https://github.com/Megvii-BaseDetection/YOLOX/pull/275",
         ),
-        Mistake("twice_weighed", _twice_weighed, "With a weight of 0 half of the picture is black here.", IN_PLACE),
+        Mistake(
+            "twice_weighed",
+            _twice_weighed,
+            "What part of the mixture is the partner here? The two weights should add up to 1.",
+            IN_PLACE,
+        ),
         Mistake(
             "in_place",
             _in_place,

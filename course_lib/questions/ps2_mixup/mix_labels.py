@@ -115,7 +115,7 @@ MIX_LABELS = Question(
         Mistake(
             "averaged_classes",
             _averaged_classes,
-            "The number of a class is a name: half way between classes 0 and 2 is not class 1.",
+            "The number of a class is a name: there is no average of two names, and no nearest one.",
             ONE_HOT,
         ),
         Mistake(

@@ -22,13 +22,19 @@ def _cases(rng: np.random.Generator) -> list[Case]:
         "correct": np.array([0, 1, 0, 1, 0, 1, 0, 1], bool),
     }
     border = {"confidence": np.array([0.5, 0.5, 0.5, 0.9]), "correct": np.array([0, 0, 1, 1], bool)}
+    near = {"confidence": np.array([0.5, 0.7, 0.7 + 1e-9, 0.9]), "correct": np.array([0, 0, 1, 1], bool)}
+    few = {"confidence": np.array([0.5, 0.6, 0.7, 0.8]), "correct": np.array([0, 0, 1, 0], bool)}
+    seven = {"confidence": np.arange(0.5, 0.85, 0.05), "correct": np.array([1, 0, 0, 1, 1, 0, 0], bool)}
     hand = {"confidence": np.array([0.9, 0.5, 0.6, 0.8]), "correct": np.array([1, 0, 1, 1], bool)}
     return [
         Case("plain", hand | {"n_bins": 2}, "four images and two bins"),
         case("plain", 30, 5),
+        Case("edge", few | {"n_bins": 3}, "four images and three bins"),
+        Case("edge", seven | {"n_bins": 5}, "seven images and five bins"),
         case("edge", 11, 4, "a number of images that the bins do not divide"),
         Case("edge", ties | {"n_bins": 3}, "equal confidences at the border of two bins"),
         Case("edge", border | {"n_bins": 2}, "three equal confidences, cut after the second"),
+        Case("edge", near | {"n_bins": 2}, "two confidences that are nearly equal"),
         case("edge", 6, 3, "one confidence for all images", confidence=np.full(6, 0.75)),
         case("edge", 3, 5, "fewer images than bins"),
         case("edge", 7, 1, "a single bin"),

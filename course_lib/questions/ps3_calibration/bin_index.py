@@ -23,6 +23,7 @@ def _cases(rng: np.random.Generator) -> list[Case]:
         case("edge", np.array([0.3, 1.0, 0.0]), 1, "a single bin"),
         case("edge", np.array([0.2500001, 0.2499999, 0.5000001]), 4, "just above and just below an edge"),
         case("edge", np.array([0.25 + 1e-9, 0.25 - 1e-9]), 4, "values so near an edge that float32 cannot tell"),
+        case("edge", np.nextafter([0.25, 0.25, 0.5], [0.0, 1.0, 1.0]), 4, "the numbers next to an edge"),
         case("edge", np.array([1 / 3, 2 / 3]) + 4e-9, 3, "values between an edge in float64 and the same in float32"),
         case("edge", rng.integers(0, 33, 12) / 32, 32, "some of many edges"),
         case("stress", rng.random(2000), 997, "many images and bins"),
@@ -92,7 +93,12 @@ BIN_INDEX = Question(
             "Where does a confidence of exactly 0 go?",
             answers.ZERO_DROPPED,
         ),
-        Mistake("one_dropped", _floor, "Where does a confidence of exactly 1 go?", answers.ONE_DROPPED),
+        Mistake(
+            "one_dropped",
+            _floor,
+            "Which bin owns an edge, and is there one for a confidence of exactly 1?",
+            answers.ONE_DROPPED,
+        ),
         Mistake(
             "lower_closed",
             _floor_clamped,

@@ -77,7 +77,7 @@ EXPECTED_CALIBRATION_ERROR = Question(
         Mistake(
             "signed",
             _signed,
-            "Gaps of different sign cancel here: a model that is wrong both ways would look fine.",
+            "Gaps keep their sign here, so that bins that claim too much and too little make up for each other.",
             answers.SIGNED,
         ),
         Mistake(
@@ -156,7 +156,7 @@ OVERCONFIDENCE_ERROR = Question(
             "A bin that is underconfident should add nothing.",
             "https://github.com/IntelLabs/coach/issues/29",
         ),
-        Mistake("with_sign", _with_sign, "Underconfident bins make up for others here; they add 0.", answers.SIGNED),
+        Mistake("with_sign", _with_sign, "Underconfident bins count below 0 here; they add 0.", answers.SIGNED),
         Mistake("unweighted", _oe_unweighted, "How many images a bin holds should matter as well.", answers.UNWEIGHTED),
         Mistake(
             "underconfidence",

@@ -30,13 +30,23 @@ def _cases(rng: np.random.Generator) -> list[Case]:
 
     hand = {"logits": 2 * np.log([[0.75, 0.25]] * 4), "labels": np.array([0, 0, 0, 1])}
     separable = {"logits": np.array([[0.02, 0.0, 0.0], [0.0, 0.03, 0.0]]), "labels": np.array([0, 1])}
+    far_apart = {"logits": np.array([[5.0, 0.0], [0.0, 6.0]]), "labels": np.array([0, 1])}
+    late = {"logits": np.array([[3.0, 2.0, -5.0]]), "labels": np.array([1])}
+    seldom = {"logits": np.array([[3.0, 0.0], [1.0, 0.0]]), "labels": np.array([0, 1])}
+    one_even = {"logits": np.vstack([np.zeros((1, 2)), hand["logits"]]), "labels": np.array([0, 0, 0, 0, 1])}
+    tiny = {"logits": np.array([[1e-4, 0.0]] * 4), "labels": np.array([0, 0, 0, 1])}
     wrong = {"logits": np.array([[40.0, 0.0], [0.0, 60.0]]), "labels": np.array([1, 0])}
     constant = {"logits": np.array([[1.0, 1.0, 1.0], [2.0, 2.0, 2.0]]), "labels": np.array([0, 2])}
     return [
         case("plain", hand, "sure as 0.9, right 3 times out of 4"),
         case("plain", sharpened(60, 4, 3.0), "an overconfident model"),
         case("edge", separable, "logits that are never wrong"),
+        case("edge", far_apart, "logits that are never wrong, and large"),
         case("edge", wrong, "logits that are always wrong"),
+        case("edge", late, "a wrong answer, and a right class that is not the last"),
+        case("edge", seldom, "half of the answers wrong"),
+        case("edge", one_even, "one row that is constant among others"),
+        case("edge", tiny, "logits so small that the best temperature is below the bound"),
         case("edge", {"logits": np.full((3, 4), 1.5), "labels": np.array([0, 1, 3])}, "rows that are constant"),
         case("edge", constant, "rows that are constant, each at a height of its own"),
         case("edge", sharpened(60, 3, 0.05), "a very underconfident model"),
@@ -70,7 +80,7 @@ def _bisection(logits: Tensor, labels: Tensor) -> float:
     low, high = 1 / HIGH, 1 / LOW
     for _ in range(80):
         middle = math.sqrt(low * high)
-        if scaling.nll_slope(logits, labels, middle) < 0:
+        if scaling.nll_slope(logits, labels, middle) <= 0:  # 0 where the NLL is, in any number of digits
             low = middle
         else:
             high = middle
@@ -80,6 +90,8 @@ def _bisection(logits: Tensor, labels: Tensor) -> float:
 def _golden(logits: Tensor, labels: Tensor) -> float:
     if bool((logits == logits[:, :1]).all()):
         return 1.0
+    if bool((logits.gather(1, labels[:, None]) == logits.amax(dim=1, keepdim=True)).all()):
+        return LOW
     found: Any = optimize.minimize_scalar(
         lambda log_t: float(functional.cross_entropy(logits.double() / math.exp(log_t), labels)),
         bounds=(math.log(LOW), math.log(HIGH)),
@@ -97,7 +109,7 @@ def _newton(logits: Tensor, labels: Tensor) -> float:
         probs = (b * logits).softmax(dim=1)
         mean = (probs * logits).sum(dim=1)
         slope = float((mean - logits.gather(1, labels[:, None]).squeeze(1)).mean())
-        low, high = (b, high) if slope < 0 else (low, b)
+        low, high = (b, high) if slope <= 0 else (low, b)
         curvature = float(((probs * logits.square()).sum(dim=1) - mean.square()).mean())
         step = b - slope / curvature if curvature > 0 else -1.0
         b = step if low < step < high else math.sqrt(low * high)
@@ -186,7 +198,7 @@ FIT_TEMPERATURE = Question(
         Mistake(
             "unbounded",
             _unbounded,
-            "Where every answer is wrong the NLL falls without end, and your search with it: what range is promised?",
+            "The NLL falls on and on as T rises here, and your search with it: what range is promised?",
             "https://github.com/gpleiss/temperature_scaling/issues/23",
         ),
     ),

@@ -144,7 +144,7 @@ SPLIT_INDICES = Question(
         Mistake(
             "cut_off",
             _cut_off,
-            "1.7 images are nearer to 2 than to 1: which function rounds to the nearest?",
+            "The number of images is cut off here: which function rounds to the nearest?",
             "https://github.com/uafgeotools/lts_array/issues/20",
         ),
         Mistake(

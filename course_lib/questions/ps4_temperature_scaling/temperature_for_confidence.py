@@ -35,6 +35,8 @@ def _cases(rng: np.random.Generator) -> list[Case]:
         case("stress", draws.logits(rng, 20, 6, scale=100.0), 0.5, "a very sure model"),
         case("stress", draws.logits(rng, 20, 6, scale=0.05), 0.5, "a very unsure model"),
         case("stress", draws.logits(rng, 500, 20), 0.7, "many images"),
+        Case("stress", {"logits": np.array([[0.002, 0.0]]), "target": 0.7}, "a temperature near the lower bound"),
+        Case("stress", {"logits": np.array([[500.0, 0.0]]), "target": 0.7}, "a temperature near the upper bound"),
         case("random", draws.logits(rng, 12, 3), float(rng.uniform(0.2, 0.8))),
         case("random", draws.logits(rng, 9, 10), float(rng.uniform(0.2, 0.8))),
     ]

@@ -7,14 +7,14 @@ from torch import Tensor, nn
 from course_lib import losses
 from course_lib.mixup import mix
 from course_lib.questions.case import Case, Outputs
-from course_lib.questions.ps5_mixup_distillation.networks import ALONE, ENDS, mixed, net
+from course_lib.questions.ps5_mixup_distillation.networks import ALONE, ENDS, FROZEN, mixed, net
 from course_lib.questions.question import Mistake, Question
 
 
 def _cases(rng: np.random.Generator) -> list[Case]:
     def case(group: str, n: int, classes: int, temperature: float, why: str = "", loud: bool = False) -> Case:
         networks = {
-            "student": net(rng, classes, loud=loud, training=True),
+            "student": net(rng, classes, loud=loud, training=why != FROZEN),
             "teacher": net(rng, classes, loud=loud, training=False),
         }
         return Case(group, networks | mixed(rng, n, why) | {"temperature": temperature}, why)
@@ -25,6 +25,7 @@ def _cases(rng: np.random.Generator) -> list[Case]:
         case("edge", 6, 3, 2.0, ENDS),
         case("edge", 6, 3, 3.0, ALONE),
         case("edge", 8, 2, 1.0, "a temperature of 1"),
+        case("edge", 5, 3, 2.0, FROZEN),
         case("stress", 12, 5, 0.5, "logits of hundreds and a cold temperature", loud=True),
         case("stress", 300, 10, 30.0, "logits of hundreds and a hot temperature", loud=True),
         case("random", 7, 10, float(rng.uniform(1, 8))),

@@ -32,6 +32,7 @@ def _cases(rng: np.random.Generator) -> list[Case]:
         case("edge", *best, "one model that beats all"),
         case("edge", *chain, "models none of which beats another"),
         case("edge", *drawn(1), "a single model"),
+        case("edge", np.array([0.9, 0.9 + 1e-9]), np.array([0.1, 0.1]), "two models that are nearly equal"),
         case("stress", *many, "a few hundred models, many of them equal"),
         case("stress", *drawn(200), "a few hundred models"),
         case("random", *drawn(12)),
