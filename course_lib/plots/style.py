@@ -121,8 +121,10 @@ class Picture:
         return image.getvalue()
 
     def _repr_html_(self) -> str:
-        """The figure in a notebook, with its alt text."""
-        return f'<img src="data:image/png;base64,{b64encode(self.png()).decode()}" alt="{escape(self.alt)}">'
+        """The figure in a notebook, with its alt text, in one size whatever the notebook's width."""
+        image, width = b64encode(self.png()).decode(), round(PIXELS_PER_INCH / 2 * self.figure.get_figwidth())
+        style = f"width:{width}px;max-width:100%;height:auto"
+        return f'<img src="data:image/png;base64,{image}" alt="{escape(self.alt)}" style="{style}">'
 
 
 def save(picture: Picture, path: Path) -> None:

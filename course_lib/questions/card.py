@@ -13,6 +13,7 @@ from course_lib.questions.case import Net, Rng, Sgd, Value
 from course_lib.questions.judging import Judgement
 
 SHOWN = 40  # numbers of an array that are shown whole
+WIDE = 1000  # characters: each row of a matrix has its own line
 SHOULD_HOLD = "This should hold, and does not:"
 COLOURS = {"passed": "#1b7837", "not yet": "#5e5e5e", "wrong": "#b35806"}  # told apart without colour by their words
 
@@ -26,10 +27,12 @@ class Verdict:
     Attributes:
         judgement: What was found.
         solution: Where a solution is, told once all hints are taken.
+        note: On what was judged, where that may surprise.
     """
 
     judgement: Judgement
     solution: str = ""
+    note: str = ""
 
     def __repr__(self) -> str:
         return str(self.judgement.points)
@@ -49,6 +52,8 @@ class Verdict:
         """The card as plain text."""
         question, judgement = self.judgement.question, self.judgement
         yield f"{question.name}: {self.status}, {judgement.points} of {question.points} points"
+        if self.note:
+            yield self.note
         if self.status == "passed":
             yield "All cases pass. Grading uses fresh ones of the same kinds."
             return
@@ -63,14 +68,13 @@ class Verdict:
     def _what_is_wrong(self) -> Iterator[str]:
         judgement, fault = self.judgement, self.judgement.faults[0]
         yield f"{SHOULD_HOLD} {fault.sentence}" if fault.kind == "invariant" else fault.sentence
-        if fault.case.why:
-            yield f"The case: {fault.case.why}."
+        yield f"The case: {fault.case.why or 'drawn at random'}."
         for name, value in fault.case.arguments.items():
-            yield f"  {name} = {shown(value)}"
+            yield _row(f"  {name} = ", value)
         if fault.expected is not None:
-            yield f"  expected  {shown(fault.expected)}"
+            yield _row("  expected  ", fault.expected)
         if fault.yours is not None:
-            yield f"  yours     {shown(fault.yours)}"
+            yield _row("  yours     ", fault.yours)
         if fault.broken:
             yield f"{SHOULD_HOLD} {fault.broken}"
         if len(judgement.advice) > 1:
@@ -102,8 +106,13 @@ def html_of(status: str, message: str) -> str:
     )
 
 
+def _row(name: str, value: Value) -> str:
+    """A name and its value, whose further lines begin below the first."""
+    return name + shown(value).replace("\n", "\n" + " " * len(name))
+
+
 def shown(value: Value) -> str:
-    """A value in a line or a few.
+    """A value in a line; a matrix in a line for each row.
 
     Example:
         >>> shown(np.array([0.25, 1.0])), shown(Rng(3)), shown(2.0)
@@ -112,7 +121,7 @@ def shown(value: Value) -> str:
     if isinstance(value, np.ndarray):
         if value.size > SHOWN:
             return f"an array of shape {value.shape}, {value.dtype}"
-        return np.array2string(value, precision=6, suppress_small=False, separator=" ").replace("\n", " ")
+        return np.array2string(value, max_line_width=WIDE, precision=6, suppress_small=False, separator=" ")
     if isinstance(value, Rng):
         return f"np.random.default_rng({value.seed})"
     if isinstance(value, Net):

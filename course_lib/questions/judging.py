@@ -180,5 +180,6 @@ def _raised(case: Case, text: str) -> Fault:
 
 
 def _size(case: Case) -> int:
-    """How much there is to look at."""
-    return sum(value.size for value in case.arguments.values() if isinstance(value, np.ndarray))
+    """How much there is to look at: numbers of arrays, and whole numbers, which say how many there will be."""
+    whole = [value for value in case.arguments.values() if isinstance(value, int)]
+    return sum(value.size for value in case.arguments.values() if isinstance(value, np.ndarray)) + sum(whole)

@@ -2,11 +2,22 @@
 
 from collections import Counter
 from functools import cache
+from types import FunctionType
 
 from course_lib.questions import ASSIGNMENTS, PUBLISHED_SEED, find, questions_of
 from course_lib.questions.card import Verdict
 from course_lib.questions.judging import Judge
 from course_lib.questions.question import Function, Question
+
+
+class Hint(str):
+    """A hint, which a notebook shows without quotation marks."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
 
 _asked: Counter[str] = Counter()
 for _assignment in ASSIGNMENTS:
@@ -33,10 +44,11 @@ def check(name: str, function: Function) -> Verdict:
     """
     judge = _judge(name)
     question = judge.question
-    return Verdict(judge.of(function), solution=_solution(question) if _asked[name] >= len(question.hints) else "")
+    solution = _solution(question) if _asked[name] >= len(question.hints) else ""
+    return Verdict(judge.of(function), solution, _note(function))
 
 
-def hint(name: str) -> str:
+def hint(name: str) -> Hint:
     """The next hint for a question; after the last one, where the solution is.
 
     Raises:
@@ -46,8 +58,17 @@ def hint(name: str) -> str:
     number = _asked[name]
     _asked[name] += 1
     if number < len(question.hints):
-        return f"Hint {number + 1} of {len(question.hints)}: {question.hints[number]}"
-    return f"There are no more hints. {_solution(question)}"
+        return Hint(f"Hint {number + 1} of {len(question.hints)}: {question.hints[number]}")
+    return Hint(f"There are no more hints. {_solution(question)}")
+
+
+def _note(function: Function) -> str:
+    """That an import has taken the place of an answer, where one has."""
+    if not isinstance(function, FunctionType):  # whatever else it is says of itself what it likes
+        return ""
+    place = f"{function.__module__}.{function.__name__}"
+    imported = place.startswith("course_lib.") and not place.startswith("course_lib.questions.")
+    return f"This is {place}, the library's own: an import took the place of your answer." if imported else ""
 
 
 def _solution(question: Question) -> str:

@@ -97,6 +97,23 @@ def test_where_ties_leave_a_choice_one_right_answer_is_shown_and_where_a_generat
     assert "expected" not in told(find("sample_lambdas"), lambda n, alpha, rng: rng.random(n))[1]
 
 
+def test_the_card_says_when_an_import_took_the_place_of_an_answer():
+    told = str(check("distillation_loss", losses.distillation_loss))
+    assert "course_lib.losses.distillation_loss, the library's own" in told
+    assert "the library's own" not in str(check("distillation_loss", LOSS.alternatives[0]))
+
+
+def test_each_row_of_a_matrix_has_a_line_below_the_first():
+    question = find("training_step")
+    lines = str(Verdict(judge(question, question.mistakes[0].wrong, 3))).split("\n")
+    first = next(number for number, line in enumerate(lines) if line.startswith("  images = [["))
+    assert lines[first + 1].index("[") == lines[first].index("[[") + 1 and lines[first + 1].count("[") == 1
+
+
+def test_a_hint_is_shown_without_quotation_marks():
+    assert repr(hint("entropy")).startswith("Hint ") and isinstance(hint("entropy"), str)
+
+
 def test_warnings_and_prints_cost_nothing():
     import sys
     import warnings

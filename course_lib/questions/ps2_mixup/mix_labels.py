@@ -26,7 +26,7 @@ def _cases(rng: np.random.Generator) -> list[Case]:
     return [
         Case("plain", hand, "two images of three classes"),
         case("plain", 4, 5, partner=np.array([1, 2, 3, 0])),
-        case("edge", 3, 3, "two images of one class", labels=np.array([1, 1, 1])),
+        case("edge", 3, 3, "images of one class", labels=np.array([1, 1, 1])),
         case("edge", 3, 6, "classes that no image has", labels=np.array([0, 2, 1]), partner=np.array([2, 0, 1])),
         case("edge", 3, 4, "weights of 0 and 1", lam=np.array([0.0, 1.0, 1.0]), partner=np.array([1, 2, 0])),
         case("edge", 4, 3, "float32 weights", "float32"),

@@ -75,6 +75,10 @@ def _nll_of_probabilities(logits: Tensor, labels: Tensor) -> float:
     return float(functional.nll_loss(logits.softmax(dim=1), labels))
 
 
+def _nll_of_raw_logits(logits: Tensor, labels: Tensor) -> float:
+    return float(functional.nll_loss(logits, labels))
+
+
 def _nll_entries(logits: Tensor, labels: Tensor) -> float:
     return predictions.negative_log_likelihood(logits, labels) / logits.shape[1]
 
@@ -111,6 +115,12 @@ NEGATIVE_LOG_LIKELIHOOD = Question(
             _nll_of_probabilities,
             "nll_loss expects logarithms of probabilities; it takes none itself.",
             "https://github.com/clvrai/ACGAN-PyTorch/pull/4",
+        ),
+        Mistake(
+            "of_raw_logits",
+            _nll_of_raw_logits,
+            "A logit is no logarithm of a probability yet: what makes the probabilities of an image sum to 1?",
+            "https://github.com/yanx27/Pointnet_Pointnet2_pytorch/issues/30",
         ),
         Mistake(
             "mean_over_entries",
