@@ -150,7 +150,7 @@ def test_markup_of_a_learner_reaches_no_page(course, right, autograde, nbgrader)
     autograde(ada=with_source(right, "entropy", "# <script>alert(4)</script> wrong"))
     from nbgrader.converters import GenerateFeedback
 
-    assert nbgrader._run(GenerateFeedback, PS, "ada", force=True) == ""
+    assert nbgrader._run(GenerateFeedback, PS, "ada") == ""
     page = (course.root / "feedback" / "ada" / PS / f"{PS}.html").read_text()
     assert "alert(" in page  # it is there to be read
     for number in (1, 4):
@@ -207,7 +207,7 @@ def test_no_formula_of_a_learner_holds_a_link_whatever_it_hides_behind(course, r
     autograde(ada=with_answer(right, "entropy", "return 'wrong'"))
     from nbgrader.converters import GenerateFeedback
 
-    assert nbgrader._run(GenerateFeedback, PS, "ada", force=True) == ""
+    assert nbgrader._run(GenerateFeedback, PS, "ada") == ""
     found = Reading((course.root / "feedback" / "ada" / PS / f"{PS}.html").read_text())
     assert all(f"alert({number})" in found.text for number in range(1, 10)) and "alert(0)" not in found.text
     assert not re.search(r"\\(?:href|mmlToken|bbox|def)", found.text)
@@ -224,7 +224,7 @@ def test_feedback_on_cells_made_to_stall_it_comes_in_seconds(course, right, auto
     from nbgrader.converters import GenerateFeedback
 
     started = time.process_time()
-    assert nbgrader._run(GenerateFeedback, PS, "ada", force=True) == ""
+    assert nbgrader._run(GenerateFeedback, PS, "ada") == ""
     assert time.process_time() - started < 25
     page = (course.root / "feedback" / "ada" / PS / f"{PS}.html").read_text()
     assert "blank lines left out]" in page and "letters left out]" in page
@@ -279,7 +279,7 @@ def test_what_was_not_isolated_says_so_in_formgrader_and_in_feedback(course, rig
 
     for isolated in (False, True):
         assert nbgrader.autograde("ada", PS, Terms(course.seed(), isolated=isolated)) == ""
-        assert nbgrader._run(GenerateFeedback, PS, "ada", force=True) == ""
+        assert nbgrader._run(GenerateFeedback, PS, "ada") == ""
         page = (course.root / "feedback" / "ada" / PS / f"{PS}.html").read_text()
         assert ("Not isolated:" in page) is not isolated
         assert scores(course) == {"ada": 40}
