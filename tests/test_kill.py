@@ -1,5 +1,6 @@
 """A run that is really killed, at moments nobody chose, ends with the bits that it would have had."""
 
+import contextlib
 import os
 import random
 import signal
@@ -15,18 +16,27 @@ RUN = [
 ]
 
 
+def last_change(folder):
+    """When anything in a folder changed last; files may vanish meanwhile."""
+    last = 0
+    for path in folder.rglob("*"):
+        with contextlib.suppress(FileNotFoundError):
+            last = max(last, path.stat().st_mtime_ns)
+    return last
+
+
 def killed_until_done(folder, kills, rng, options=()):
     """Kill the run at random moments of its work; then let it end. Returns how many kills hit it at work."""
     hits = 0
-    for attempt in range(kills):
-        started = (folder / "config.json").exists()
+    for _ in range(kills):
+        started, before = (folder / "config.json").exists(), last_change(folder)
         process = subprocess.Popen(
             [*RUN, *options, "--out", folder, *(["--resume"] if started else [])], stdout=subprocess.DEVNULL
         )
         try:
-            while process.poll() is None and not (folder / "config.json").exists():
+            while process.poll() is None and last_change(folder) == before:
                 time.sleep(0.01)
-            process.wait(timeout=rng.uniform(0, 2.5) + (6 if attempt and started else 0))
+            process.wait(timeout=rng.uniform(0, 0.4))
         except subprocess.TimeoutExpired:
             os.kill(process.pid, signal.SIGKILL)
             hits += process.wait() == -signal.SIGKILL
