@@ -171,6 +171,8 @@ class Keeper:
         time.sleep(0.02)  # time to be dead of its own doing
         with contextlib.suppress(OSError):
             os.killpg(running.number, signal.SIGKILL)
+        with contextlib.suppress(OSError):
+            os.kill(running.number, signal.SIGKILL)  # it may have left its group
         slow = False
         with contextlib.suppress(OSError):
             _, status, used = os.wait4(running.number, 0)

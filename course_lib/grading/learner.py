@@ -127,7 +127,7 @@ def run_cell(source: str, name: str, namespace: dict[str, Any]) -> None:
         contextlib.redirect_stdout(nowhere),
         contextlib.redirect_stderr(nowhere),
     ):
-        exec(compile(code, name, "exec", dont_inherit=True), namespace)
+        exec(library_calls.of_notebook(compile(code, name, "exec", dont_inherit=True)), namespace)
 
 
 def python_of(source: str) -> str:

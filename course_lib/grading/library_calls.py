@@ -11,14 +11,13 @@ import contextlib
 import gc
 import importlib
 import inspect
-import re
 import sys
 from collections.abc import Iterable, Iterator
 from types import CodeType, FunctionType
 from typing import Any
 
-CELL = re.compile(r"cell \d+")  # what is written in a notebook is judged by its text, see ``library_answers.copied``
 TOLD = {"exec": 0, "function.__new__": 0, "object.__setattr__": 2}  # and which part of what is told is the code
+_own: dict[int, CodeType] = {}  # what is written in a notebook is judged by its text, see ``library_answers.copied``
 _called: list[str] = []  # the functions that were called
 _originals: dict[str, FunctionType | None] = {}
 _asked: set[str] = set()  # those that answer the question that is asked now
@@ -45,6 +44,15 @@ def listen() -> None:
     sys.addaudithook(_hear)
 
 
+def of_notebook(code: CodeType) -> CodeType:
+    """Remember code that was compiled from a cell."""
+    _own[id(code)] = code
+    for each in code.co_consts:
+        if isinstance(each, CodeType):
+            of_notebook(each)
+    return code
+
+
 def _mark(code: CodeType) -> Any:
     """What a code object consists of, without its name and its place."""
     inner = tuple(_mark(each) if isinstance(each, CodeType) else each for each in code.co_consts)
@@ -54,7 +62,7 @@ def _mark(code: CodeType) -> Any:
 def _name_of(code: CodeType) -> str:
     """The library's function that a code object is; empty for all others, and for cells of a notebook."""
     told = code.co_consts[0] if code.co_consts else None  # all answers of the library have docstrings
-    if not isinstance(told, str) or told not in _sentences or CELL.fullmatch(code.co_filename):
+    if not isinstance(told, str) or told not in _sentences or id(code) in _own:
         return ""
     return _known.get(_mark(code), "")
 

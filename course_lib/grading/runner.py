@@ -22,7 +22,7 @@ from course_lib.questions.question import Question
 
 WRITTEN = {"ps5_mixup_distillation": {"verdict": 4}}  # answers that a person grades, and their points
 MESSAGE = 4000  # characters
-FOLDER = re.compile(r"[^\s'\"]*[/\\]course-\w{8}\b")  # in which a notebook runs without a jail
+FOLDER = re.compile(r"(?<![^\s'\"])[^\s'\"]*[/\\]course-\w{8}\b")  # in which a notebook runs without a jail
 ADDRESS = re.compile(r"0x[0-9a-fA-F]+|(?<![\d.])\d{13,}(?!\.?\d)")  # of an object, which differs from run to run
 
 

@@ -23,7 +23,8 @@ UNSHOWN = "\N{REPLACEMENT CHARACTER}"
 TELLING = re.compile(
     r"""__code__|\bgetsource\b|\bimportlib\b|\bctypes\b|/proc/|\bgc\.get_|\b_getframe\b|\bsettrace\b|\bsetprofile\b"""
     r"""|\bcourse_lib\.grading\b|\bsubprocess\b|\bos\.(?:fork|kill|system|environ|_exit)\b|\bsocket\b|\bgradebook\b"""
-    r"""|\brunpy\b|\bsys\.modules\b|\b__file__\b|\bFunctionType\b|\bmarshal\b|\btorch\.jit\b"""
+    r"""|\bthreading\b|\bThreadPool\w*|\bmultiprocessing\b|\bos\.pipe\b|\bsymbolic_trace\b|\btorch\.fx\b"""
+    r"""|\brunpy\b|\bsys\.modules\b|\b__file__\b|\bFunctionType\b|\bmarshal\b|\bjit\b"""
     r"""|(?<!def )(?<![.\w])(?:exec|eval|compile|__import__)(?=\s*\()"""  # but for methods, such as model.eval()
 )  # what an answer has no need of
 
@@ -111,14 +112,21 @@ def _cells_of(content: bytes) -> tuple[list[tuple[str, str]], list[str]]:
         return [], ["The file is no notebook: it holds no cells."]
     if language := _other_language(notebook):
         return [], [f"The notebook is written in {plain(language)}, not in Python."]
-    everything = list(_items(notebook.get("cells")))
-    for sheet in _items(notebook.get("worksheets")):  # notebooks of format 3
-        everything += _items(sheet.get("cells") if isinstance(sheet, dict) else None)
-    code = [cell for cell in everything if isinstance(cell, dict) and cell.get("cell_type") == "code"]
+    code = [cell for cell in all_cells(notebook) if cell.get("cell_type") == "code"]
     if len(code) > CELLS:
         return [], [f"The notebook has {len(code)} code cells; at most {CELLS} are run."]
-    cells = [(_text(cell.get("source", cell.get("input"))), _id_of(cell)) for cell in code]
+    cells = [(_text(cell.get("source")), _id_of(cell)) for cell in code]
     return cells, [] if cells else ["The notebook has no code cells."]
+
+
+def all_cells(notebook: dict[str, Any]) -> list[dict[str, Any]]:
+    """Every cell, for all who read a notebook: what is run is what is shown to people, and the other way round."""
+    if "cells" in notebook:
+        return [cell for cell in _items(notebook["cells"]) if isinstance(cell, dict)]
+    found: list[Any] = []
+    for sheet in _items(notebook.get("worksheets")):  # notebooks of format 3
+        found += _items(sheet.get("cells") if isinstance(sheet, dict) else None)
+    return [{"source": cell.get("input"), **cell} for cell in found if isinstance(cell, dict)]
 
 
 def _items(value: Any) -> list[Any]:

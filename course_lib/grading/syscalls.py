@@ -52,12 +52,22 @@ REFUSED = {
     "mount_setattr": (442, 442),
     "open_by_handle_at": (304, 265),
     "kexec_load": (246, 104),
+    "setxattr": (188, 5),  # lists of who may read a file take memory that no limit counts
+    "lsetxattr": (189, 6),
+    "fsetxattr": (190, 7),
+    "setxattrat": (463, 463),
+    "setpriority": (141, 140),  # one can be nicer for the keeper
 }
 # name: numbers; which argument; through this mask; it is this; whether this, or anything else, is refused
 PARTLY = {
     "mmap": ((9, 222), 3, 0x21, 0x21, True),  # shared and anonymous: pages that no process has once it looks away
     "rt_sigaction": ((13, 134), 0, WHOLE, 17, True),  # SIGCHLD: ignored children leave no record of their computing
     "socket": ((41, 198), 0, WHOLE, 1, False),  # AF_UNIX is for neighbours, and counted in ``watch``
+    "prlimit64": ((302, 261), 0, WHOLE, 0, False),  # of anybody but oneself: a keeper without files sees nobody
+    "sched_setscheduler": ((144, 119), 0, WHOLE, 0, False),  # a keeper that runs when nobody else wants to is late
+    "sched_setparam": ((142, 118), 0, WHOLE, 0, False),
+    "sched_setattr": ((314, 274), 0, WHOLE, 0, False),
+    "sched_setaffinity": ((203, 122), 0, WHOLE, 0, False),
     "setsockopt": ((54, 208), 2, WHOLE, 7, True),  # SO_SNDBUF: more in the buffers of a socket
 }
 MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}  # column above, the kernel's name for it

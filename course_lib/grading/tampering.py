@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from course_lib.grading.submission import LARGEST
+from course_lib.grading.submission import LARGEST, all_cells
 
 Cell = dict[str, Any]
 
@@ -27,10 +27,10 @@ def cells_of(path: Path) -> list[Cell]:
 def cells_in(content: bytes) -> list[Cell]:
     """The cells of a notebook that was read; none where it is no notebook, or larger than any that is read."""
     try:
-        cells = json.loads(content.decode("utf-8-sig"))["cells"] if len(content) <= LARGEST else []
-    except (ValueError, KeyError, TypeError, RecursionError):
+        notebook = json.loads(content.decode("utf-8-sig")) if len(content) <= LARGEST else None
+    except (ValueError, RecursionError):
         return []
-    return [cell for cell in cells if isinstance(cell, dict)] if isinstance(cells, list) else []
+    return all_cells(notebook) if isinstance(notebook, dict) else []
 
 
 def source_of(cell: Cell) -> str:

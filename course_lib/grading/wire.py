@@ -17,6 +17,7 @@ from course_lib.grading.frames import Malformed
 from course_lib.questions.case import Array, Case, Net, Outputs, Rng, Sgd, Value
 
 HEADER = "header.json"
+HEADER_MOST = 2**20  # bytes; what JSON becomes is thirty times as large
 PARTS = 2000  # arrays of an answer, at most
 WORDS = 20_000  # characters of a text
 SEEN = ("kind", "printed", "graph", "global")  # in every answer that is no error
@@ -47,6 +48,8 @@ def unpack(content: bytes) -> tuple[Any, list[Array]]:
             stored = all(entry.compress_type == zipfile.ZIP_STORED for entry in entries)
             if not stored or len(entries) > PARTS or sum(entry.file_size for entry in entries) > len(content):
                 raise Malformed("an archive that would grow")
+            if file.getinfo(HEADER).file_size > HEADER_MOST:
+                raise Malformed("a header that would grow")
             header = loads(file.read(HEADER))
             return header, [_array(file.read(f"{number}.npy")) for number in range(len(entries) - 1)]
     except Malformed:
@@ -72,6 +75,8 @@ def _array(content: bytes) -> Array:
         flat = np.frombuffer(data, np.uint8) != 0  # a byte that is neither 0 nor 1 is no bool
     else:
         flat = np.frombuffer(data, dtype) if data else np.empty(0, dtype)
+    if dtype.kind == "U" and count > WORDS:
+        raise Malformed(f"{count} texts")
     if dtype.kind == "U":
         flat.tolist()  # raises where a number is no character
     return flat.reshape(shape, order="F" if fortran else "C").copy()

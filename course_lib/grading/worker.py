@@ -87,9 +87,13 @@ def _with_keeper(line: Line, setup: dict[str, Any], limits: Limits) -> None:
     while True:
         kind, content = line.hear()
         try:
-            line.send(keeper.ask(frames.framed(kind, content)))
+            found = keeper.ask(frames.framed(kind, content))
         except Lost as lost:
-            line.tell(b"l", str(lost))
+            found = frames.framed(b"l", json.dumps(str(lost)).encode())
+        kind = content = b""
+        with contextlib.suppress(Lost):
+            keeper.ready()  # while no question is here that a process which starts would inherit
+        line.send(found)
 
 
 def _alone(line: Line, setup: dict[str, Any], limits: Limits) -> None:

@@ -213,3 +213,61 @@ def test_a_missing_jail_is_said_with_the_way_out(tmp_path, monkeypatch):
         judge_notebook(tmp_path / "ps.ipynb", seed=0)
     monkeypatch.setattr(sys, "platform", "darwin")
     assert "grade on Linux" in says()
+
+
+FOUND = """
+import inspect, os, threading, time
+found, frame = [], inspect.currentframe()
+while frame:
+    found += [value for value in list(frame.f_locals.values()) if isinstance(value, bytes) and value[9:11] == b"PK"]
+    frame = frame.f_back
+asked = []
+def end_parent():
+    time.sleep(0.02)
+    os.kill(os.getppid(), 9)
+"""
+ENDS_ITS_PARENT = """def softmax_with_temperature(logits, temperature):
+    if not asked: threading.Thread(target=end_parent, daemon=True).start()
+    asked.append(1)
+    return torch.softmax(logits / temperature, dim=1)
+"""
+LOOKS = "def entropy(probs): return torch.special.entr(probs).sum(dim=1) if found else probs.sum(dim=1)"
+
+
+@pytest.mark.verify
+def test_no_question_lies_about_when_cells_run_once_more(tmp_path):
+    need_jail()
+    path = handed_in(tmp_path, {"softmax_with_temperature": ENDS_ITS_PARENT, "entropy": LOOKS}, before=[FOUND])
+    report = judge_notebook(path, seed=SEED)
+    found = {question.name: question.verdict for question in report.questions}
+    assert found["entropy"] == "fail" and found["distillation_loss"] == "pass"
+
+
+LEAVES_ITS_GROUP = """
+import os, struct, time
+ready, tell = os.pipe()
+other = os.fork()
+if not other:
+    os.setpgid(0, 0)
+    os.write(tell, b"x")
+    time.sleep(60)
+    os._exit(0)
+os.read(ready, 1)
+os.setpgid(0, other)
+for number in range(3, 64):
+    try:
+        if os.readlink(f"/proc/self/fd/{number}").startswith("socket"):
+            os.write(number, struct.pack(">cQ", b"z", 2**40))
+    except OSError:
+        pass
+time.sleep(60)
+"""
+
+
+@pytest.mark.verify
+def test_a_learner_that_leaves_its_group_is_ended_as_well(tmp_path):
+    need_jail()
+    started = time.monotonic()
+    report = judge_notebook(handed_in(tmp_path, before=[LEAVES_ITS_GROUP]), seed=SEED)
+    assert time.monotonic() - started < 40 and report.isolated
+    assert any("did not come to an end" in note for note in report.notes)

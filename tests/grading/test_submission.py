@@ -11,6 +11,7 @@ from course_lib.errors import CourseError
 from course_lib.grading import submission
 from course_lib.grading.runner import judge_notebook
 from course_lib.grading.submission import assignment_of, plain, read_submission
+from course_lib.grading.tampering import cells_of, source_of
 from course_lib.questions import ASSIGNMENTS, questions_of
 
 
@@ -35,6 +36,23 @@ def test_sources_may_be_lists_and_notebooks_old(tmp_path):
     assert read(tmp_path, json.dumps({"cells": [words, lines]})).cells == ("a = 1\nb = 2",)
     old = {"worksheets": [{"cells": [words, {"cell_type": "code", "input": ["c = 3"], "language": "python"}]}]}
     assert read(tmp_path, json.dumps(old | {"nbformat": 3})).cells == ("c = 3",)
+
+
+CODE = {"cell_type": "code", "metadata": {}}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"cells": [CODE | {"source": "a = 1"}], "worksheets": [{"cells": [CODE | {"input": "a = 2"}]}]},
+        {"cells": [CODE | {"input": "a = 2"}], "nbformat": 4},
+        {"cells": None, "worksheets": [{"cells": [CODE | {"input": "a = 2"}]}]},
+        {"worksheets": [{"cells": [CODE | {"input": ["a =", " 2"]}, CODE | {"input": "a = 2", "source": "a = 3"}]}]},
+    ],
+)
+def test_what_is_run_is_what_people_are_shown(tmp_path, content):
+    found = read(tmp_path, json.dumps(content))
+    assert found.cells == tuple(source_of(cell) for cell in cells_of(tmp_path / "ps.ipynb"))
 
 
 UNREADABLE = {

@@ -102,6 +102,8 @@ REFUSED = {
     "endless lists": archive([("header.json", "[" * 100_000)]),
     "another form": archive([("header.json", "[]")]),
     "numbers for names": archive([("header.json", '{"outputs": [7], "library": []}')]),
+    "a header that becomes thirty times as large": archive([("header.json", f"[{'{},' * 500_000}0]")]),
+    "a text for each byte": answer({"x": 0}, [npy(np.zeros(30_000, "<U1"))]),
     "too many parts": archive([("header.json", "{}")] + [(f"{number}.npy", b"") for number in range(2100)]),
     "objects": answer({"x": 0}, [npy(np.array([Trap()], dtype=object), allow_pickle=True)]),
     "records": answer({"x": 0}, [npy(np.zeros(2, dtype=[("a", "f8")]))]),
