@@ -216,19 +216,19 @@ def test_a_missing_jail_is_said_with_the_way_out(tmp_path, monkeypatch):
 
 
 FOUND = """
-import inspect, os, threading, time
+import inspect, os
 found, frame = [], inspect.currentframe()
 while frame:
-    found += [value for value in list(frame.f_locals.values()) if isinstance(value, bytes) and value[9:11] == b"PK"]
+    held = [value for value in list(frame.f_locals.values()) if isinstance(value, bytes)]
+    found += [value for value in held if value[:1] == b"q" and b"PK" in value[:20]]
     frame = frame.f_back
-asked = []
-def end_parent():
-    time.sleep(0.02)
+end = os._exit
+def end_with_parent(code):
     os.kill(os.getppid(), 9)
+    end(code)
 """
 ENDS_ITS_PARENT = """def softmax_with_temperature(logits, temperature):
-    if not asked: threading.Thread(target=end_parent, daemon=True).start()
-    asked.append(1)
+    os._exit = end_with_parent  # once it has answered
     return torch.softmax(logits / temperature, dim=1)
 """
 LOOKS = "def entropy(probs): return torch.special.entr(probs).sum(dim=1) if found else probs.sum(dim=1)"
